@@ -1,0 +1,1 @@
+// Placeholder until the kernels exist: see the wasm backend.
