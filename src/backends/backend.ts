@@ -1,0 +1,50 @@
+// What a backend is: the operations, and the memory they work on. One folder a backend beside this file.
+import type { Ops, PageLayout, PageStore, Weight } from "../ops/ops.js"
+import type { Scope, Tensor } from "../tensor/tensor.js"
+import type { WeightKind } from "../weights/kind.js"
+
+export type BackendName = "reference" | "wasm"
+
+export interface BackendOptions {
+  /** Threads that compute, the calling one included. Default: the machine's, where memory can be shared. */
+  threads?: number
+}
+
+/** Receives the rows of a weight, in order, in the byte layout of `weights/kind.ts`, and repacks them as they come. */
+export interface WeightWriter {
+  /** Any number of whole rows; they follow those written before. The bytes are copied. */
+  write(rows: Uint8Array): void
+  /** Ends the weight. Throws when rows are missing. */
+  finish(): Weight
+}
+
+/** Thrown by `Backend.read` when the interrupt cell was set: nothing that the step wrote may be relied on. */
+export class Interrupted extends Error {
+  constructor() {
+    super("the step was interrupted")
+    this.name = "Interrupted"
+  }
+}
+
+export interface Backend extends Ops {
+  readonly name: BackendName
+  readonly threads: number
+  /** One line for people: what runs, with what features and how many threads. */
+  readonly description: string
+  /** Bytes of memory that the backend holds now. */
+  readonly allocatedBytes: number
+  /**
+   * Another thread may store a non-zero value here (Atomics.store) to end the current step at the next
+   * operation; `read` then throws Interrupted. Absent where memory cannot be shared. Whoever handles the
+   * interruption stores 0 again.
+   */
+  readonly interrupt: Int32Array | undefined
+  createWeight(kind: WeightKind, rows: number, columns: number): WeightWriter
+  createPages(layout: PageLayout): PageStore
+  /** Opens a scope: see `Scope`. Nothing of a scope may be used after its end. */
+  scope(): Scope
+  /** Runs what was recorded and copies the values out. */
+  read(tensor: Tensor): Promise<Float32Array>
+  /** Frees everything and ends the threads. */
+  dispose(): Promise<void>
+}
