@@ -1,52 +1,59 @@
-// Half precision (IEEE 754 binary16) to and from float32, by bits: JavaScript has no Float16Array on Node 20.
+// The 16-bit floats, by bits: IEEE half (JavaScript has no Float16Array on Node 20) and bfloat16, to and from
+// float32, one value or many.
 
-const word = new Uint32Array(1)
-const float = new Float32Array(word.buffer)
-
-/** Value of each of the 65536 halves, made on first use. */
+const scratch = new Float32Array(1)
+const scratchBits = new Uint32Array(scratch.buffer)
 let table: Float32Array | undefined
 
-function makeTable(): Float32Array {
-  const values = new Float32Array(65536)
-  for (let half = 0; half < 65536; half++) {
-    const exponent = (half >> 10) & 31
-    const fraction = half & 1023
-    const magnitude =
-      exponent === 0
-        ? fraction * 2 ** -24
-        : exponent === 31
-          ? fraction === 0
-            ? Infinity
-            : NaN
-          : (1 + fraction / 1024) * 2 ** (exponent - 15)
-    values[half] = half & 0x8000 ? -magnitude : magnitude
-  }
-  return values
-}
-
-/** Table of all halves, for loops over many: `halves()[bits]`. */
+/** Table of all 65536 halves (256 KiB, made on first use), for loops over many: `halves()[bits]`. */
 export function halves(): Float32Array {
-  return (table ??= makeTable())
+  if (table !== undefined) return table
+  table = new Float32Array(65536)
+  for (let bits = 0; bits < 65536; bits++) {
+    const sign = bits & 0x8000 ? -1 : 1
+    const exponent = (bits >> 10) & 31
+    const fraction = bits & 1023
+    if (exponent === 31) table[bits] = fraction === 0 ? sign * Infinity : NaN
+    else if (exponent === 0) table[bits] = sign * fraction * 2 ** -24
+    else table[bits] = sign * (1024 + fraction) * 2 ** (exponent - 25)
+  }
+  return table
 }
 
 export const halfToFloat = (half: number): number => halves()[half]
 
-/** Rounds to nearest, ties to even; beyond 65504 becomes infinity. */
-export function floatToHalf(value: number): number {
-  float[0] = value
-  const bits = word[0]
+/** Bits of the half nearest to the float32 with these bits, ties to even; beyond 65520 infinity. */
+function roundToHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000
   const magnitude = bits & 0x7fffffff
-  if (magnitude >= 0x7f800000) return sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00)
-  if (magnitude >= 0x477ff000) return sign | 0x7c00
-  if (magnitude < 0x38800000) {
-    // subnormal halves are multiples of 2^-24
-    float[0] = Math.abs(float[0])
-    const scaled = float[0] * 2 ** 24
-    const low = Math.floor(scaled)
-    const rest = scaled - low
-    return sign | (low + (rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? 1 : 0))
+  if (magnitude >= 0x47800000) return sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00)
+  if (magnitude >= 0x38800000) {
+    const rebased = magnitude - 0x38000000
+    return sign | ((rebased + 0xfff + ((rebased >> 13) & 1)) >> 13)
   }
-  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1)
-  return sign | ((rounded - 0x38000000) >>> 13)
+  // The float32 spacing in [0.5, 1) is 2^-24, the spacing of subnormal halves: adding 0.5 rounds for us.
+  scratchBits[0] = magnitude
+  scratch[0] += 0.5
+  return sign | (scratchBits[0] - 0x3f000000)
+}
+
+/** Bits of the half nearest to `value` rounded to float32, ties to even. */
+export function floatToHalf(value: number): number {
+  scratch[0] = value
+  return roundToHalf(scratchBits[0])
+}
+
+/** Halves of all `values` into `into` (two bytes each, same count). */
+export function toHalves(values: Float32Array, into: Uint16Array): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  for (let i = 0; i < bits.length; i++) into[i] = roundToHalf(bits[i])
+}
+
+/** bfloat16 of all `values`, ties to even; NaN stays NaN. */
+export function toBrainFloats(values: Float32Array, into: Uint16Array): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  for (let i = 0; i < bits.length; i++) {
+    const b = bits[i]
+    into[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16
+  }
 }

@@ -1,1 +1,6 @@
 export * from "./kind.js"
+export { blockBytes, blockSize, encodedBytes, encodings, type Encoding } from "./encoding.js"
+export { encodingOfGgmlType, ggmlTypeOfEncoding } from "./encoding.js"
+export { decode, decodeRows, kindEncodings } from "./decode.js"
+export { encodeRows } from "./encode.js"
+export { convertRows, nearestKind } from "./convert.js"
