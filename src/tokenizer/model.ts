@@ -1,0 +1,63 @@
+// What a tokenizer consists of, as plain data of typed arrays: every reader of a format makes one of these, and a
+// worker gets one by structured clone. Also the steps that the readers share.
+import { InvalidFileError } from "../errors/index.js"
+import { PairList } from "./pair-table.js"
+import { TokenKind, viewOf, Vocabulary, type VocabularyData } from "./vocabulary.js"
+
+export interface TokenizerData {
+  /** "bytes": byte-level BPE cut by `patterns`; "characters": SentencePiece BPE over the whole text. */
+  start: "bytes" | "characters"
+  vocabulary: VocabularyData
+  /** Hash table of pairs, see PairTable. */
+  pairs: Int32Array
+  /** Token of each of the 256 bytes. */
+  byteTokens: Int32Array
+  /** Regexes of the pre-tokenizer, each applied to the pieces of the one before. */
+  patterns: string[]
+  /** Text of each special token and its id. */
+  specials: [text: string, id: number][]
+  bos: number | undefined
+  eos: number | undefined
+  /** Whether the model expects its beginning-of-text token before every text. */
+  addsBos: boolean
+  /** SentencePiece: whether a space is put before the text, and taken off again after the bos when decoding. */
+  spacePrefix: boolean
+  /** SentencePiece: the character, other than a space, that the text may use for one; U+2581 or nothing. */
+  spaceSymbol: string
+}
+
+/**
+ * All pairs whose joined bytes are a token: how tiktoken and SentencePiece, whose files list no merges, decide
+ * what may merge. `rankOf` gives the rank of merging into a token.
+ */
+export function pairsOfSplits(vocabulary: Vocabulary, rankOf: (id: number) => number): PairList {
+  const { bytes, offsets, kinds } = vocabulary.data
+  const view = viewOf(bytes)
+  const pairs = new PairList()
+  for (let id = 0; id < vocabulary.size; id++) {
+    if (kinds[id] !== TokenKind.ordinary) continue
+    const end = offsets[id + 1]
+    for (let middle = offsets[id] + 1; middle < end; middle++) {
+      const left = vocabulary.find(bytes, view, offsets[id], middle)
+      if (left < 0) continue
+      const right = vocabulary.find(bytes, view, middle, end)
+      if (right >= 0) pairs.add(left, right, rankOf(id), id)
+    }
+  }
+  return pairs
+}
+
+/** The tokens of the 256 single bytes; a byte-level vocabulary without one of them cannot encode every text. */
+export function singleByteTokens(vocabulary: Vocabulary, source: string): Int32Array {
+  const padded = new Uint8Array(16)
+  const view = viewOf(padded)
+  return Int32Array.from({ length: 256 }, (_, byte) => {
+    padded[0] = byte
+    const id = vocabulary.find(padded, view, 0, 1)
+    if (id < 0)
+      throw new InvalidFileError(
+        `${source} has no token for the byte 0x${byte.toString(16).padStart(2, "0")}: a byte-level vocabulary needs all 256`,
+      )
+    return id
+  })
+}

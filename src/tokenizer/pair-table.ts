@@ -1,0 +1,82 @@
+// Which two tokens merge into which third, and how early: a hash table over pairs of ids.
+// Knows nothing of text; `merge.ts` runs it.
+import { sharedInts } from "./shared-memory.js"
+
+/** A slot: left id + 1 (0 is free), right id, rank (lower merges first), merged id. */
+const slotWords = 4
+
+export interface PairTableData {
+  table: Int32Array
+}
+
+export class PairTable {
+  readonly table: Int32Array
+  readonly #mask: number
+  readonly #shift: number
+
+  constructor(data: PairTableData) {
+    this.table = data.table
+    this.#mask = data.table.length - 1
+    this.#shift = 32 - Math.log2(data.table.length / slotWords)
+  }
+
+  /** Where the slot of the pair starts in `table` (its rank at +2, the merged id at +3), or -1. */
+  find(left: number, right: number): number {
+    const table = this.table
+    let slot = hash(left, right, this.#shift) * slotWords
+    for (;;) {
+      const key = table[slot] - 1
+      if (key === left && table[slot + 1] === right) return slot
+      if (key < 0) return -1
+      slot = (slot + slotWords) & this.#mask
+    }
+  }
+
+  /** Adds a pair to a table under construction; of two ranks for one pair the lower counts. */
+  static #insert(table: Int32Array, shift: number, pair: Int32Array, at: number): void {
+    let slot = hash(pair[at], pair[at + 1], shift) * slotWords
+    while (table[slot] !== 0) {
+      if (table[slot] - 1 === pair[at] && table[slot + 1] === pair[at + 1]) {
+        if (table[slot + 2] <= pair[at + 2]) return
+        break
+      }
+      slot = (slot + slotWords) & (table.length - 1)
+    }
+    table[slot] = pair[at] + 1
+    table.set(pair.subarray(at + 1, at + 4), slot + 1)
+  }
+
+  static fromList(list: PairList): PairTable {
+    let slots = 16
+    while (slots < 1.5 * list.count) slots *= 2
+    const table = sharedInts(slots * slotWords)
+    const shift = 32 - Math.log2(slots)
+    for (let at = 0; at < list.count * 4; at += 4) PairTable.#insert(table, shift, list.words, at)
+    return new PairTable({ table })
+  }
+}
+
+function hash(left: number, right: number, shift: number): number {
+  const h = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)
+  return Math.imul(h ^ (h >>> 15), 0xc2b2ae35) >>> shift
+}
+
+/** A growing list of pairs: left, right, rank, merged. */
+export class PairList {
+  words = new Int32Array(4096)
+  count = 0
+
+  add(left: number, right: number, rank: number, merged: number): void {
+    const at = this.count * 4
+    if (at === this.words.length) {
+      const larger = new Int32Array(this.words.length * 2)
+      larger.set(this.words)
+      this.words = larger
+    }
+    this.words[at] = left
+    this.words[at + 1] = right
+    this.words[at + 2] = rank
+    this.words[at + 3] = merged
+    this.count++
+  }
+}
