@@ -14,7 +14,7 @@ const allowed: Record<string, readonly string[]> = {
   chat: ["tokenizer"],
   ops: ["tensor", "weights"],
   backends: ["tensor", "ops", "weights"],
-  model: ["tensor", "ops", "weights", "formats"],
+  model: ["tensor", "ops", "backends", "weights", "formats", "tokenizer"],
   hub: [],
   engine: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "chat", "model", "hub"],
   cli: ["engine", "chat", "tokenizer", "formats", "weights", "model", "hub", "backends", "tensor", "ops"],
