@@ -14,8 +14,8 @@ export interface TiktokenOptions {
 }
 
 const base64 = new Int8Array(256).fill(-1)
-for (const [value, char] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"].entries())
-  base64[char.charCodeAt(0)] = value
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+for (let value = 0; value < 64; value++) base64[alphabet.charCodeAt(value)] = value
 
 const newline = 10
 const space = 32

@@ -2,7 +2,7 @@
 // worker gets one by structured clone. Also the steps that the readers share.
 import { InvalidFileError } from "../errors/index.js"
 import { PairList } from "./pair-table.js"
-import { TokenKind, viewOf, Vocabulary, type VocabularyData } from "./vocabulary.js"
+import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocabulary.js"
 
 export interface TokenizerData {
   /** "bytes": byte-level BPE cut by `patterns`; "characters": SentencePiece BPE over the whole text. */

@@ -2,7 +2,10 @@
 // Text never becomes a special token unless the caller asks for it.
 import { ByteLevelEncoder, type StretchEncoder } from "./byte-level.js"
 import { ByteWriter, decodeAll, StreamDecoder, type DecodeOptions } from "./decoder.js"
+import { readGguf } from "./from-gguf.js"
+import { readLlama2c } from "./from-llama2c.js"
 import { readTiktoken, type TiktokenOptions } from "./from-tiktoken.js"
+import { readTokenizerJson } from "./from-tokenizer-json.js"
 import type { TokenizerData } from "./model.js"
 import { PairTable } from "./pair-table.js"
 import { SentencePieceEncoder } from "./sentence-piece.js"
@@ -58,6 +61,24 @@ export class Tokenizer {
    */
   static fromTiktoken(file: Uint8Array, options?: TiktokenOptions): Tokenizer {
     return new Tokenizer(readTiktoken(file, options))
+  }
+
+  /**
+   * Hugging Face's `tokenizer.json`, as text or parsed, for byte-level BPE. Throws InvalidFileError for a damaged
+   * file and UnsupportedError for anything that cannot be done exactly.
+   */
+  static fromTokenizerJson(json: unknown): Tokenizer {
+    return new Tokenizer(readTokenizerJson(json))
+  }
+
+  /** The `tokenizer.ggml.*` metadata of a GGUF file, kinds "gpt2" and "llama". Errors as fromTokenizerJson. */
+  static fromGguf(metadata: ReadonlyMap<string, unknown>): Tokenizer {
+    return new Tokenizer(readGguf(metadata))
+  }
+
+  /** llama2.c's `tokenizer.bin`; the vocabulary size comes from the model. Throws InvalidFileError. */
+  static fromLlama2c(file: Uint8Array, vocabularySize: number): Tokenizer {
+    return new Tokenizer(readLlama2c(file, vocabularySize))
   }
 
   /** A tokenizer from what `serialize` returned, in this thread or another. */

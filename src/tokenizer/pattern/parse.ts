@@ -209,11 +209,7 @@ class Parser {
     if (char === "p" || char === "P") {
       const name = this.#propertyName()
       const source = `\\${char}{${name}}`
-      try {
-        new RegExp(source, "u")
-      } catch {
-        this.#fail(`an unknown property ${name}`)
-      }
+      if (!isKnown(source)) this.#fail(`an unknown property ${name}`)
       return char === "P" ? { source, inverse: `\\p{${name}}` } : { source }
     }
     if (char === "W") return { source: "", inverse: shorthands.w }
@@ -254,3 +250,12 @@ class Parser {
 }
 
 const literal = (point: number) => `\\u{${point.toString(16)}}`
+
+/** Whether the engine knows the property; there is no other way to ask it. */
+function isKnown(source: string): boolean {
+  try {
+    return new RegExp(source, "u").unicode
+  } catch {
+    return false
+  }
+}
