@@ -1,0 +1,99 @@
+// Decode and prefill of Cria against node-llama-cpp on the same GGUF file, as child processes in alternation,
+// medians of several rounds. Writes the table to bench/RESULTS.md.
+//
+//   npm --prefix bench/peers install
+//   npx tsx bench/against-llama-cpp.ts /tmp/random-1b-int4.gguf --threads 2 --rounds 5
+import { execFile } from "node:child_process"
+import { existsSync } from "node:fs"
+import { readFile, writeFile } from "node:fs/promises"
+import { arch, cpus } from "node:os"
+import { basename } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs, promisify } from "node:util"
+
+interface Measured {
+  prefill: { tokens: number; tokensPerSecond: number }[]
+  decode: { depth: number; tokensPerSecond: number }[]
+  loadMilliseconds: number
+  residentBytes: number
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    threads: { type: "string", default: "2" },
+    rounds: { type: "string", default: "5" },
+    prefill: { type: "string", default: "64,512" },
+    decode: { type: "string", default: "48" },
+    /** Node binary that runs Cria; the peer runs on this one. */
+    node: { type: "string", default: process.execPath },
+  },
+})
+const model = positionals[0]
+if (!model || !existsSync(model)) {
+  console.error("usage: npx tsx bench/against-llama-cpp.ts model.gguf (scripts/random-model.ts makes one)")
+  process.exit(2)
+}
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+if (!existsSync(here("peers/node_modules/node-llama-cpp"))) {
+  console.error("node-llama-cpp is not installed: npm --prefix bench/peers install")
+  process.exit(2)
+}
+
+const shared = ["--threads", values.threads, "--prefill", values.prefill, "--decode", values.decode]
+const contenders = [
+  {
+    name: "cria",
+    command: values.node,
+    args: [here("../dist/cli/main.js"), "bench", "--model", model, "--json", ...shared],
+  },
+  {
+    name: "node-llama-cpp",
+    command: process.execPath,
+    args: [here("peers/node-llama-cpp.mjs"), model, ...shared],
+  },
+]
+
+const runs: Record<string, Measured[]> = { cria: [], "node-llama-cpp": [] }
+for (let round = 0; round < Number(values.rounds); round++) {
+  for (const { name, command, args } of round % 2 === 0 ? contenders : contenders.toReversed()) {
+    const { stdout } = await promisify(execFile)(command, args, { maxBuffer: 1 << 26 })
+    runs[name].push(JSON.parse(stdout.trim().split("\n").at(-1)!) as Measured)
+    console.error(`round ${round + 1}, ${name}: ${stdout.trim().split("\n").at(-1)}`)
+  }
+}
+
+const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
+const row = (label: string, pick: (run: Measured) => number, digits = 1) => {
+  const [ours, peer] = ["cria", "node-llama-cpp"].map((name) => median(runs[name].map(pick)))
+  return `| ${label} | ${ours.toFixed(digits)} | ${peer.toFixed(digits)} | ${(ours / peer).toFixed(2)} |`
+}
+const nodeVersion = (await promisify(execFile)(values.node, ["--version"])).stdout.trim()
+const peerVersion = JSON.parse(
+  await readFile(here("peers/node_modules/node-llama-cpp/package.json"), "utf8"),
+) as { version: string }
+const table = [
+  `## ${basename(model)}, ${values.threads} threads, Node ${nodeVersion}`,
+  "",
+  `Medians of ${values.rounds} alternating runs, ${new Date().toISOString().slice(0, 10)}, ${cpus()[0].model.trim()} (${arch()}), node-llama-cpp ${peerVersion.version}.`,
+  "",
+  "| | cria (wasm) | node-llama-cpp | ratio |",
+  "| --- | --- | --- | --- |",
+  ...runs.cria[0].prefill.map(({ tokens }, i) =>
+    row(`prefill of ${tokens}, tok/s`, (run) => run.prefill[i].tokensPerSecond),
+  ),
+  ...runs.cria[0].decode.map(({ depth }, i) =>
+    row(`decode at ${depth}, tok/s`, (run) => run.decode[i].tokensPerSecond),
+  ),
+  row("load, s", (run) => run.loadMilliseconds / 1000),
+  row("resident, MiB", (run) => run.residentBytes / 2 ** 20, 0),
+  "",
+].join("\n")
+console.log(table)
+
+// one section a model and Node version; a new measurement replaces the old one
+const file = here("RESULTS.md")
+const old = existsSync(file) ? await readFile(file, "utf8") : "# Measured side by side\n\n"
+const heading = table.slice(0, table.indexOf("\n"))
+const sections = old.split(/^(?=## )/m).filter((section) => !section.startsWith(`${heading}\n`))
+await writeFile(file, `${sections.join("").trimEnd()}\n\n${table}`)
