@@ -1,0 +1,5 @@
+export { blobSource, type ByteSource, memorySource } from "./byte-source.js"
+export { type GgufFile, openGguf } from "./gguf.js"
+export type { GgufArray, GgufScalarType, GgufValue } from "./gguf-values.js"
+export { openSafetensors, openShardedSafetensors } from "./safetensors.js"
+export type { TensorEntry, TensorFile } from "./tensor-file.js"
