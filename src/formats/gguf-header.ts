@@ -107,7 +107,7 @@ function readArray(cursor: Cursor, key: string, depth: number): GgufArray {
       value: Array.from({ length: count }, () => readArray(cursor, key, depth + 1)),
     }
   }
-  if (of === "string" || of === "bool" || of === "u64" || of === "i64") {
+  if (of === "string" || of === "bool" || of === "uint64" || of === "int64") {
     const count = cursor.listed(key, of === "bool" ? 1 : 8)
     const value = Array.from({ length: count }, () => readScalar(cursor, of))
     return { type: "array", of, value } as GgufArray
@@ -117,25 +117,25 @@ function readArray(cursor: Cursor, key: string, depth: number): GgufArray {
 
 function readScalar(cursor: Cursor, type: GgufScalarType): number | bigint | boolean | string {
   switch (type) {
-    case "u8":
+    case "uint8":
       return cursor.u8()
-    case "i8":
+    case "int8":
       return (cursor.u8() << 24) >> 24
-    case "u16":
+    case "uint16":
       return cursor.view(2).getUint16(0, true)
-    case "i16":
+    case "int16":
       return cursor.view(2).getInt16(0, true)
-    case "u32":
+    case "uint32":
       return cursor.u32()
-    case "i32":
+    case "int32":
       return cursor.u32() | 0
-    case "f32":
+    case "float32":
       return cursor.view(4).getFloat32(0, true)
-    case "f64":
+    case "float64":
       return cursor.view(8).getFloat64(0, true)
-    case "u64":
+    case "uint64":
       return exactNumber(cursor.u64())
-    case "i64":
+    case "int64":
       return exactNumber(BigInt.asIntN(64, cursor.u64()))
     case "bool": {
       const byte = cursor.u8()
@@ -152,14 +152,14 @@ const exactNumber = (value: bigint): number | bigint =>
   value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
 
 const numberArrays = {
-  u8: Uint8Array,
-  i8: Int8Array,
-  u16: Uint16Array,
-  i16: Int16Array,
-  u32: Uint32Array,
-  i32: Int32Array,
-  f32: Float32Array,
-  f64: Float64Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  uint32: Uint32Array,
+  int32: Int32Array,
+  float32: Float32Array,
+  float64: Float64Array,
 } as const
 
 /** A position in the prefix; every length is checked against file and bounds before it is used. */

@@ -2,19 +2,19 @@
 
 /** Scalar types by name, with GGUF's type numbers; 9 is the array. */
 export const ggufTypeNumbers = {
-  u8: 0,
-  i8: 1,
-  u16: 2,
-  i16: 3,
-  u32: 4,
-  i32: 5,
-  f32: 6,
+  uint8: 0,
+  int8: 1,
+  uint16: 2,
+  int16: 3,
+  uint32: 4,
+  int32: 5,
+  float32: 6,
   bool: 7,
   string: 8,
   array: 9,
-  u64: 10,
-  i64: 11,
-  f64: 12,
+  uint64: 10,
+  int64: 11,
+  float64: 12,
 } as const
 
 export type GgufType = keyof typeof ggufTypeNumbers

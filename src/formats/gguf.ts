@@ -110,14 +110,14 @@ function alignmentOf(source: ByteSource, { metadata }: GgufHeader): number {
   if (given === undefined) return 32
   const { type, value } = given
   if (
-    type !== "u32" ||
+    type !== "uint32" ||
     typeof value !== "number" ||
     value === 0 ||
     value > 2 ** 20 ||
     (value & (value - 1)) !== 0
   )
     throw new InvalidFileError(
-      `${source.name}: general.alignment must be a power of two, as a u32 of at most 2^20`,
+      `${source.name}: general.alignment must be a power of two, as a uint32 of at most 2^20`,
     )
   return value
 }
