@@ -75,12 +75,12 @@ export async function findForeign(source: string, options: FindOptions) {
   return list.models.find((model) => names.includes(model.id))
 }
 
-const longestName = 120
-const mostCandidates = 2000
+const longestName = 100
+const mostCandidates = 1000
 
 /**
  * Up to three ids of models on this disk that resemble what was written, nearest first: at most a third of the
- * letters differ (Levenshtein 1966), or one contains the other. Bounded: 2000 names of 120 characters.
+ * letters differ (Levenshtein 1966), or one contains the other. Bounded: 1000 names of 100 characters.
  */
 export async function suggestModels(source: string, options: FindOptions = {}): Promise<string[]> {
   const { models } = await listModels(options)
@@ -99,10 +99,9 @@ export function closestNames(word: string, names: readonly string[], most = 3): 
     .map((name) => {
       const candidate = name.toLowerCase().slice(0, longestName)
       // A quantization, a prefix or an owner that was left out should not count as a difference.
-      const forms = [candidate, candidate.replace(/^(?:ollama|lmstudio):/, ""), candidate.split("/").at(-1)!]
-      const distance = Math.min(
-        ...forms.flatMap((form) => [form, form.split(":")[0]]).map((form) => editDistance(wanted, form)),
-      )
+      const whole = [candidate, candidate.replace(/^(?:ollama|lmstudio):/, ""), candidate.split("/").at(-1)!]
+      const forms = new Set(whole.flatMap((form) => [form, form.split(":")[0]]))
+      const distance = Math.min(...[...forms].map((form) => editDistance(wanted, form)))
       return { name, distance: candidate.includes(wanted) ? Math.min(distance, 1) : distance }
     })
     .filter(({ distance }) => distance <= Math.max(1, Math.floor(wanted.length / 3)))

@@ -46,15 +46,14 @@ export async function removeModel(id: string, options: RemoveOptions = {}): Prom
 
   if (model.revision === undefined && model.selection === undefined) {
     const { files } = await readTree(cached.root, cached.root)
-    const blobs = files.filter(
-      (file) => !file.path.startsWith("snapshots/") || file.target.startsWith(resolve(cached.snapshots)),
-    )
+    const content = files.filter((file) => !file.path.startsWith("refs/"))
+    const sizes = new Map(content.map((file) => [file.target, file.size]))
     await rm(cached.root, { recursive: true })
     await rm(join(cacheFolder, ".locks", cacheFolderName(model.repository)), { recursive: true, force: true })
     const names = files.filter((file) => file.path.startsWith("snapshots/"))
     return {
       id: understood,
-      bytes: blobs.reduce((sum, file) => sum + file.size, 0),
+      bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
       files: [...new Set(names.map((file) => file.path.split("/").slice(2).join("/")))],
     }
   }

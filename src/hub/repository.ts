@@ -26,7 +26,7 @@ export interface RemoteModel {
   readonly files: readonly RemoteFile[]
 }
 
-const mostPages = 1000
+const mostPages = 200
 const mostFiles = 100_000
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
 const bytes = z.int().nonnegative()
