@@ -7,17 +7,18 @@ import { expect, test } from "vitest"
 /** Folder -> the folders it may import. Arrows point down only; `errors` is open to all. */
 const allowed: Record<string, readonly string[]> = {
   errors: [],
+  platform: [],
   tensor: [],
   weights: [],
   formats: ["weights"],
   tokenizer: [],
   chat: ["tokenizer"],
   ops: ["tensor", "weights"],
-  backends: ["tensor", "ops", "weights"],
+  backends: ["tensor", "ops", "weights", "platform"],
   model: ["tensor", "ops", "backends", "weights", "formats", "tokenizer"],
-  hub: [],
-  engine: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "chat", "model", "hub"],
-  cli: ["engine", "chat", "tokenizer", "formats", "weights", "model", "hub", "backends", "tensor", "ops"],
+  hub: ["platform"],
+  engine: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "chat", "model", "hub", "platform"],
+  cli: ["engine", "platform", "chat", "tokenizer", "formats", "weights", "model", "hub", "backends", "tensor", "ops"],
 }
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../src")

@@ -1,0 +1,26 @@
+// The way to a backend by name. Each is loaded only when asked for.
+import { InvalidOptionError } from "../errors/errors.js"
+import type { Backend, BackendName, BackendOptions } from "./backend.js"
+
+export * from "./backend.js"
+
+/** What "auto" can stand for, best first. */
+export const backendNames: readonly BackendName[] = ["wasm", "reference"]
+
+/** Makes a backend; "auto" is the fastest one that runs here. Throws InvalidOptionError on unknown names. */
+export async function createBackend(
+  name: BackendName | "auto" = "auto",
+  options: BackendOptions = {},
+): Promise<Backend> {
+  switch (name) {
+    case "auto":
+    case "wasm":
+      return (await import("./wasm/wasm.js")).WasmBackend.create(options)
+    case "reference":
+      return (await import("./reference/reference.js")).ReferenceBackend.create(options)
+    default:
+      throw new InvalidOptionError(
+        `unknown backend ${JSON.stringify(name)}: expected "auto", ${backendNames.map((known) => `"${known}"`).join(" or ")}`,
+      )
+  }
+}

@@ -1,0 +1,248 @@
+// attention over pages: a unit is a few tokens of one sequence and one kv head, so that the query heads of a group
+// and the tokens share each load of keys and values. Every query row runs its own online softmax (Milakov &
+// Gimelshein 2018; Dao et al. 2022) over stretches of slots counted from slot 0, the same whatever else is in the
+// tile: slots that a row may not see enter as probability 0.
+import { ATTENTION_SLOTS, ATTENTION_TOKENS } from "../opcodes"
+import { address, arg, real, scratch } from "./command"
+import { eights, headBytes } from "./cache"
+import { HALF_SCALE, exp4, highHalves, lowHalves, madd, max4, sum4 } from "./math"
+
+/** 2^100 and 2^12: queries of up to 2^27 keep their products with scaled halves in range. */
+const QUERY_SCALE: f32 = 1.2676506002282294e30
+const SCORE_SCALE: f32 = 4096
+
+/**
+ * Operands: query, out, tiles, pages of the layer, kv heads, heads of a group, head width, page tokens, bytes of an
+ * element, bytes of a page, 1 / sqrt(E). A tile: first row, rows, page table, visible slots of its first row.
+ * Scratch: queries [rows][E], sums [rows][E], scores [rows][slots], per row maximum | total | correction, then
+ * keys or values of the stretch as floats. Unit: tile x kv head.
+ */
+export function attentionUnit(command: usize, unit: i32): void {
+  const kvHeads = arg(command, 4)
+  const group = arg(command, 5)
+  const width = arg(command, 6)
+  const pageTokens = arg(command, 7)
+  const element = arg(command, 8)
+  const padded = <usize>eights(width)
+  const tile = address(command, 2) + <usize>(unit / kvHeads) * 16
+  const kvHead = unit % kvHeads
+  const firstRow = load<i32>(tile)
+  const tokens = load<i32>(tile, 4)
+  const table: usize = load<u32>(tile, 8)
+  const visible = load<i32>(tile, 12)
+  const rows = tokens * group
+  const queryStride = <usize>(kvHeads * group * width) * 4
+
+  const lineBytes = padded * 4
+  const queries = scratch
+  const sums = queries + <usize>rows * lineBytes
+  const scores = sums + <usize>rows * lineBytes
+  const state = scores + <usize>rows * ATTENTION_SLOTS * 4
+  const stretch = state + ((<usize>rows * 12 + 63) & ~63)
+
+  const factor: f32 = real(command, 10) * (element == 2 ? QUERY_SCALE : 1)
+  memory.fill(queries, 0, 2 * <usize>rows * lineBytes)
+  for (let r = 0; r < rows; r++) {
+    const source =
+      address(command, 0) + <usize>(firstRow + r / group) * queryStride + <usize>((kvHead * group + (r % group)) * width) * 4
+    for (let e: usize = 0; e < <usize>width; e++) {
+      store<f32>(queries + <usize>r * lineBytes + e * 4, load<f32>(source + e * 4) * factor)
+    }
+    store<f32>(state + <usize>r * 12, -Infinity)
+    store<f32>(state + <usize>r * 12, 0, 4)
+  }
+
+  const last = visible + tokens - 1
+  const bytes = headBytes(pageTokens, width, element)
+  for (let pageStart = 0; pageStart < last; pageStart += pageTokens) {
+    const page = <usize>load<i32>(table + <usize>(pageStart / pageTokens) * 4)
+    const keys = address(command, 3) + page * <usize>arg(command, 9) + <usize>kvHead * 2 * bytes
+    const values = keys + bytes
+    const pageEnd = min(pageTokens, last - pageStart)
+    for (let start = 0; start < pageEnd; start += ATTENTION_SLOTS) {
+      const count = min(ATTENTION_SLOTS, pageEnd - start)
+      const blocks = (count + 7) >> 3
+      let source = keys + <usize>(start >> 3) * padded * 8 * element
+      if (element == 2) {
+        toFloats(source, stretch, <usize>blocks * padded)
+        source = stretch
+      }
+      for (let r = 0; r < rows; r += 4) scoreRows(r, rows, queries, padded, source, blocks, scores)
+      for (let r = 0; r < rows; r++) {
+        const seen = visible + r / group - pageStart - start
+        softmaxRow(scores + <usize>r * ATTENTION_SLOTS * 4, blocks, min(seen, count), element, state + <usize>r * 12)
+      }
+      for (let block: usize = 0; block < padded; block += 8) {
+        source = values + (block * <usize>eights(pageTokens) + <usize>start * 8) * element
+        if (element == 2) {
+          toFloats(source, stretch, count)
+          source = stretch
+        }
+        for (let r = 0; r < rows; r += 4) mixRows(r, rows, sums + block * 4, lineBytes, source, count, scores, state)
+      }
+    }
+  }
+
+  // Probabilities carry 2^112 where the values are halves, and so does their total: it cancels in neither.
+  for (let r = 0; r < rows; r++) {
+    const target =
+      address(command, 1) + <usize>(firstRow + r / group) * queryStride + <usize>((kvHead * group + (r % group)) * width) * 4
+    const total = load<f32>(state + <usize>r * 12, 4)
+    for (let e: usize = 0; e < <usize>width; e++) {
+      store<f32>(target + e * 4, load<f32>(sums + <usize>r * lineBytes + e * 4) / total)
+    }
+  }
+}
+
+/** `vectors` times eight halves become eight floats, times 2^-112. */
+function toFloats(source: usize, target: usize, vectors: usize): void {
+  for (let i: usize = 0; i < vectors; i++) {
+    const packed = v128.load(source)
+    v128.store(target, lowHalves(packed))
+    v128.store(target, highHalves(packed), 16)
+    source += 16
+    target += 32
+  }
+}
+
+/** Scores of rows r..r+3 (the last one repeated past the end) with `blocks` times eight slots. */
+function scoreRows(r: i32, rows: i32, queries: usize, width: usize, keys: usize, blocks: i32, scores: usize): void {
+  const r0 = <usize>r
+  const r1 = <usize>min(r + 1, rows - 1)
+  const r2 = <usize>min(r + 2, rows - 1)
+  const r3 = <usize>min(r + 3, rows - 1)
+  for (let block = 0; block < blocks; block++) {
+    let q0 = queries + r0 * width * 4
+    let q1 = queries + r1 * width * 4
+    let q2 = queries + r2 * width * 4
+    let q3 = queries + r3 * width * 4
+    let a00: v128 = f32x4.splat(0)
+    let a01 = a00
+    let a10 = a00
+    let a11 = a00
+    let a20 = a00
+    let a21 = a00
+    let a30 = a00
+    let a31 = a00
+    for (let e: usize = 0; e < width; e++) {
+      const k0 = v128.load(keys)
+      const k1 = v128.load(keys, 16)
+      let q = v128.load32_splat(q0)
+      a00 = madd(q, k0, a00)
+      a01 = madd(q, k1, a01)
+      q = v128.load32_splat(q1)
+      a10 = madd(q, k0, a10)
+      a11 = madd(q, k1, a11)
+      q = v128.load32_splat(q2)
+      a20 = madd(q, k0, a20)
+      a21 = madd(q, k1, a21)
+      q = v128.load32_splat(q3)
+      a30 = madd(q, k0, a30)
+      a31 = madd(q, k1, a31)
+      keys += 32
+      q0 += 4
+      q1 += 4
+      q2 += 4
+      q3 += 4
+    }
+    const at = scores + <usize>block * 32
+    v128.store(at + r0 * ATTENTION_SLOTS * 4, a00)
+    v128.store(at + r0 * ATTENTION_SLOTS * 4, a01, 16)
+    v128.store(at + r1 * ATTENTION_SLOTS * 4, a10)
+    v128.store(at + r1 * ATTENTION_SLOTS * 4, a11, 16)
+    v128.store(at + r2 * ATTENTION_SLOTS * 4, a20)
+    v128.store(at + r2 * ATTENTION_SLOTS * 4, a21, 16)
+    v128.store(at + r3 * ATTENTION_SLOTS * 4, a30)
+    v128.store(at + r3 * ATTENTION_SLOTS * 4, a31, 16)
+  }
+}
+
+/**
+ * Scores of one row become probabilities relative to its running maximum; slots from `seen` on become 0. `state`
+ * holds maximum, total, and the factor by which earlier sums shrink.
+ */
+function softmaxRow(scores: usize, blocks: i32, seen: i32, element: i32, state: usize): void {
+  const end = <usize>blocks * 32
+  const lowest = f32x4.splat(-Infinity)
+  const scale = f32x4.splat(element == 2 ? SCORE_SCALE : 1)
+  const limit = i32x4.splat(seen)
+  let index = i32x4(0, 1, 2, 3)
+  let largest = f32x4.splat(load<f32>(state))
+  for (let i: usize = 0; i < end; i += 16) {
+    const visible = i32x4.lt_s(index, limit)
+    const score = v128.bitselect(f32x4.mul(v128.load(scores + i), scale), lowest, visible)
+    v128.store(scores + i, score)
+    largest = f32x4.pmax(largest, score)
+    index = i32x4.add(index, i32x4.splat(4))
+  }
+  const maximum = max4(largest)
+  const before = load<f32>(state)
+  const shrink: f32 = before == -Infinity ? 0 : f32x4.extract_lane(exp4(f32x4.splat(before - maximum)), 0)
+  const base = f32x4.splat(maximum)
+  const weight = f32x4.splat(element == 2 ? HALF_SCALE : 1)
+  let total: v128 = f32x4.splat(0)
+  for (let i: usize = 0; i < end; i += 16) {
+    const score = v128.load(scores + i)
+    const probability = v128.and(exp4(f32x4.sub(score, base)), f32x4.gt(score, lowest))
+    total = f32x4.add(total, probability)
+    v128.store(scores + i, f32x4.mul(probability, weight))
+  }
+  store<f32>(state, maximum)
+  store<f32>(state, load<f32>(state, 4) * shrink + sum4(total), 4)
+  store<f32>(state, shrink, 8)
+}
+
+/** Eight columns of the sums of rows r..r+3: shrunk, then the stretch's values added, slots ascending. */
+function mixRows(
+  r: i32, rows: i32, sums: usize, line: usize, values: usize, count: i32, scores: usize, state: usize,
+): void {
+  const r0 = <usize>r
+  const r1 = <usize>min(r + 1, rows - 1)
+  const r2 = <usize>min(r + 2, rows - 1)
+  const r3 = <usize>min(r + 3, rows - 1)
+  let shrink = v128.load32_splat(state + r0 * 12, 8)
+  let a00 = f32x4.mul(v128.load(sums + r0 * line), shrink)
+  let a01 = f32x4.mul(v128.load(sums + r0 * line, 16), shrink)
+  shrink = v128.load32_splat(state + r1 * 12, 8)
+  let a10 = f32x4.mul(v128.load(sums + r1 * line), shrink)
+  let a11 = f32x4.mul(v128.load(sums + r1 * line, 16), shrink)
+  shrink = v128.load32_splat(state + r2 * 12, 8)
+  let a20 = f32x4.mul(v128.load(sums + r2 * line), shrink)
+  let a21 = f32x4.mul(v128.load(sums + r2 * line, 16), shrink)
+  shrink = v128.load32_splat(state + r3 * 12, 8)
+  let a30 = f32x4.mul(v128.load(sums + r3 * line), shrink)
+  let a31 = f32x4.mul(v128.load(sums + r3 * line, 16), shrink)
+  let p0 = scores + r0 * ATTENTION_SLOTS * 4
+  let p1 = scores + r1 * ATTENTION_SLOTS * 4
+  let p2 = scores + r2 * ATTENTION_SLOTS * 4
+  let p3 = scores + r3 * ATTENTION_SLOTS * 4
+  for (let i = 0; i < count; i++) {
+    const v0 = v128.load(values)
+    const v1 = v128.load(values, 16)
+    let p = v128.load32_splat(p0)
+    a00 = madd(p, v0, a00)
+    a01 = madd(p, v1, a01)
+    p = v128.load32_splat(p1)
+    a10 = madd(p, v0, a10)
+    a11 = madd(p, v1, a11)
+    p = v128.load32_splat(p2)
+    a20 = madd(p, v0, a20)
+    a21 = madd(p, v1, a21)
+    p = v128.load32_splat(p3)
+    a30 = madd(p, v0, a30)
+    a31 = madd(p, v1, a31)
+    values += 32
+    p0 += 4
+    p1 += 4
+    p2 += 4
+    p3 += 4
+  }
+  v128.store(sums + r0 * line, a00)
+  v128.store(sums + r0 * line, a01, 16)
+  v128.store(sums + r1 * line, a10)
+  v128.store(sums + r1 * line, a11, 16)
+  v128.store(sums + r2 * line, a20)
+  v128.store(sums + r2 * line, a21, 16)
+  v128.store(sums + r3 * line, a30)
+  v128.store(sums + r3 * line, a31, 16)
+}

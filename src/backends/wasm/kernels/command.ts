@@ -1,0 +1,26 @@
+// Reading a command's operands, and the state of the instance that a thread runs.
+import { WORD_ARGS } from "../opcodes"
+
+/** This thread's number and its scratch memory in this heap; set once by `setup`. */
+export let thread: i32 = 0
+export let scratch: usize = 0
+/** Non-zero where the engine joins two 128-bit operations into one of 256: other tile shapes pay then. */
+export let wide: i32 = 0
+
+export function setThread(number: i32, scratchAddress: usize, wideVectors: i32): void {
+  thread = number
+  scratch = scratchAddress
+  wide = wideVectors
+}
+
+@inline export function arg(command: usize, index: i32): i32 {
+  return load<i32>(command + ((WORD_ARGS + index) << 2))
+}
+
+@inline export function address(command: usize, index: i32): usize {
+  return load<u32>(command + ((WORD_ARGS + index) << 2))
+}
+
+@inline export function real(command: usize, index: i32): f32 {
+  return load<f32>(command + ((WORD_ARGS + index) << 2))
+}

@@ -1,0 +1,66 @@
+// embedding and rows: whole rows copied or dequantized, one row a unit.
+import { GROUP, Kind } from "../opcodes"
+import { address, arg } from "./command"
+import { blockBytes, channelScales, columnBytes, halfPosition, isInt, panelBytes, panelRows } from "./layout"
+import { halfToFloat } from "./math"
+
+/** Operands: x, indices, y, columns. Unit: one of the indices. */
+export function copyRowsUnit(command: usize, unit: i32): void {
+  const bytes = <usize>arg(command, 3) * 4
+  const index = <usize>load<i32>(address(command, 1) + <usize>unit * 4)
+  memory.copy(address(command, 2) + <usize>unit * bytes, address(command, 0) + index * bytes, bytes)
+}
+
+/** Operands: table, ids, y, columns K, kind, rows of the table. Unit: one id. */
+export function embeddingUnit(command: usize, unit: i32): void {
+  const table = address(command, 0)
+  const id = load<i32>(address(command, 1) + <usize>unit * 4)
+  const k = arg(command, 3)
+  const kind = arg(command, 4)
+  const y = address(command, 2) + <usize>unit * k * 4
+  const panel = table + <usize>(id / panelRows(kind)) * panelBytes(kind, k)
+  const row = <usize>(id % panelRows(kind))
+  if (isInt(kind)) {
+    const scale: f32 =
+      kind == Kind.Int8Channel ? load<f32>(channelScales(table, arg(command, 5), k) + <usize>id * 4) : 0
+    integerRow(kind, panel, row, k, scale, y)
+  } else {
+    denseRow(kind, panel, row, k, y)
+  }
+}
+
+function denseRow(kind: i32, panel: usize, row: usize, k: i32, y: usize): void {
+  const step = columnBytes(kind)
+  const source = panel + (kind == Kind.F32 ? row * 4 : halfPosition(row))
+  for (let i: usize = 0; i < <usize>k; i++) {
+    let value: f32
+    if (kind == Kind.F32) value = load<f32>(source + i * step)
+    else if (kind == Kind.BF16) value = reinterpret<f32>(<u32>load<u16>(source + i * step) << 16)
+    else value = halfToFloat(load<u16>(source + i * step))
+    store<f32>(y + i * 4, value)
+  }
+}
+
+function integerRow(kind: i32, panel: usize, row: usize, k: i32, rowScale: f32, y: usize): void {
+  const half = halfPosition(row)
+  for (let g = 0; g < k / GROUP; g++) {
+    const block = panel + <usize>g * blockBytes(kind)
+    const lane = block + row * 4
+    if (kind == Kind.Int8 || kind == Kind.Int8Channel) {
+      const scale = kind == Kind.Int8 ? halfToFloat(load<u16>(block + 512 + half)) : rowScale
+      for (let i: usize = 0; i < <usize>GROUP; i++) {
+        store<f32>(y + i * 4, <f32>load<i8>(lane + (i >> 2) * 64 + (i & 3)) * scale)
+      }
+    } else {
+      const scale = halfToFloat(load<u16>(block + 256 + half))
+      const offset: f32 = kind == Kind.Int4 ? -8 : 0
+      const minimum: f32 = kind == Kind.Int4 ? 0 : halfToFloat(load<u16>(block + 288 + half))
+      for (let i: usize = 0; i < <usize>GROUP; i++) {
+        const byte = <u32>load<u8>(lane + (i >> 3) * 64 + (i & 3))
+        const nibble = i & 4 ? byte >> 4 : byte & 15
+        store<f32>(y + i * 4, (<f32>nibble + offset) * scale + minimum)
+      }
+    }
+    y += GROUP * 4
+  }
+}

@@ -1,0 +1,2 @@
+// Node and browsers behind one face: see platform.ts.
+export * from "./platform.js"
