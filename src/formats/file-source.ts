@@ -71,6 +71,8 @@ export function fileError(path: string, error: unknown): unknown {
     case "EMFILE":
     case "ENFILE":
       return new InvalidFileError(`${path} cannot be opened: too many files are open`, { cause: error })
+    case "ENOSPC":
+      return new CriaError("disk_full", `${path} cannot be written: the disk is full`, { cause: error })
     default:
       return new InvalidFileError(`${path} cannot be used: ${error.message}`, { cause: error })
   }
