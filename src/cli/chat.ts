@@ -1,0 +1,261 @@
+// cria chat: a conversation at the terminal; with piped input one answer.
+import type { Command } from "commander"
+import type { Llama } from "../engine/llama.js"
+import { isChatCommand, runChatCommand, type Session } from "./chat-commands.js"
+import type { Context } from "./context.js"
+import { Conversation } from "./conversation.js"
+import { describeFailure, UsageError } from "./failure.js"
+import { bytes, count, duration, harmless, oneLine, plural, rate } from "./format.js"
+import { answerOnce, readPrompt } from "./generate.js"
+import { History, historyPath } from "./history.js"
+import { ask, watchKeys } from "./line-editor.js"
+import { Interrupted } from "./lifetime.js"
+import { loadChatModel } from "./load.js"
+import {
+  addModelFlags,
+  addSamplingFlags,
+  type ModelFlags,
+  promptOf,
+  type SamplingFlags,
+  samplingNames,
+  samplingOf,
+} from "./options.js"
+import { startWaiting } from "./progress.js"
+import { Stopwatch } from "./stopwatch.js"
+
+interface Flags extends ModelFlags, SamplingFlags {
+  readonly prompt?: string
+  readonly system?: string
+  readonly history: boolean
+}
+
+export function addChat(program: Command, context: Context): void {
+  const command = program
+    .command("chat")
+    .summary("talk with a model")
+    .description("A conversation in the terminal. With a pipe as input it answers once and leaves.")
+    .argument("[message...]", "the first message")
+    .option("-p, --prompt <text>", "the first message as one argument")
+    .option("--system <text>", "instructions that stand before everything")
+    .option("--no-history", "neither read nor keep the history of messages for the arrow keys")
+  addModelFlags(command)
+  addSamplingFlags(command)
+  command
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ cria chat
+  $ cria chat --model ./llama-3.2-1b --system "You answer in one sentence."
+  $ echo "What is a cria?" | cria chat --temperature 0
+
+In the chat /help lists the commands, Ctrl-C stops an answer and Ctrl-D leaves.`,
+    )
+    .action((words: string[], flags: Flags) => chat(context, words, flags))
+}
+
+async function chat(context: Context, words: readonly string[], flags: Flags): Promise<void> {
+  const { stdin, out } = context
+  const first = promptOf(words, flags.prompt)
+  if (!stdin.isTTY || !out.isTerminal) {
+    if (stdin.isTTY && first === undefined)
+      throw new UsageError(
+        'chat needs a terminal to talk: give a message, as in cria chat "Why is the sky blue?"',
+      )
+    const message = await readPrompt(context, words, flags.prompt)
+    return answerOnce(context, message, { ...flags, chat: true })
+  }
+  const llama = await loadChatModel(context, flags)
+  await new Talk(context, llama, flags).run(first)
+}
+
+/** Why an answer ended without its end. */
+type Stop = "no" | "stop" | "leave"
+
+class Talk implements Session {
+  conversation: Conversation
+  settings: Session["settings"] = {}
+  readonly model: string
+  readonly ownFiles = new Set<string>()
+  readonly #context: Context
+  readonly #llama: Llama
+  readonly #flags: Flags
+  #lastLine = ""
+
+  constructor(context: Context, llama: Llama, flags: Flags) {
+    this.#context = context
+    this.#llama = llama
+    this.#flags = flags
+    this.model = llama.info.path
+    this.conversation = new Conversation(flags.system)
+    for (const name of samplingNames) if (flags[name] !== undefined) this.settings[name] = flags[name]
+  }
+
+  async run(first: string | undefined): Promise<void> {
+    const { stdin, out, err, env, lifetime } = this.#context
+    this.#greet()
+    const history = await History.open(this.#flags.history ? historyPath(env) : undefined)
+    lifetime.defer(() => {
+      if (stdin.isTTY) stdin.setRawMode(false)
+      process.stdout.write("\u001b[?2004l")
+    })
+    let message = first
+    let interrupted = false
+    for (;;) {
+      if (message === undefined) {
+        const reply = await ask(stdin, process.stdout, {
+          prompt: out.paint(["cyan", "bold"], "> "),
+          continuation: out.paint("dim", ". "),
+          history: history.newestFirst(),
+          signal: lifetime.signal,
+        })
+        if (reply.kind === "end") return
+        if (reply.kind === "interrupt") {
+          if (interrupted) throw new Interrupted("SIGINT")
+          interrupted = true
+          err.write(err.paint("dim", "Ctrl-C once more leaves, so do Ctrl-D and /exit.\n"))
+          continue
+        }
+        message = reply.text
+      }
+      interrupted = false
+      const text = message
+      message = undefined
+      if (text === "") continue
+      await history.add(text)
+      const next = isChatCommand(text) ? await this.#command(text) : this.#question(text)
+      if (next === "exit") return
+      if (next === "answer") {
+        const stop = await this.#answer()
+        if (stop === "leave") throw new Interrupted("SIGINT")
+        interrupted = stop === "stop"
+      }
+    }
+  }
+
+  #greet(): void {
+    const { out } = this.#context
+    const { info } = this.#llama
+    const kinds = Object.keys(info.weights).join(", ")
+    const facts = [
+      `${kinds}, ${bytes(info.weightBytes)}`,
+      info.backend,
+      `context ${count(info.contextLength)}`,
+    ]
+    out.write(
+      `${out.paint("bold", oneLine(info.name ?? this.model))}\n${out.paint("dim", oneLine(facts.join(" · ")))}\n` +
+        `${out.paint("dim", "Type a message. /help lists the commands, Ctrl-C stops an answer, Ctrl-D leaves.")}\n\n`,
+    )
+  }
+
+  #question(text: string): "answer" {
+    this.conversation.say("user", text)
+    return "answer"
+  }
+
+  async #command(text: string) {
+    const { out } = this.#context
+    try {
+      const { next, say } = await runChatCommand(this, text)
+      if (say !== "") out.write(`${out.paint("dim", harmless(say))}\n\n`)
+      return next
+    } catch (error) {
+      this.#complain(error)
+      return "ask"
+    }
+  }
+
+  /** Answers the last question; what was stopped midway stays in the conversation. */
+  async #answer(): Promise<Stop> {
+    const { stdin, out, err, lifetime } = this.#context
+    const controller = new AbortController()
+    let stop: Stop = "no"
+    let leaveNow = () => {}
+    const leaving = new Promise<void>((resolve) => {
+      leaveNow = resolve
+    })
+    const onInterrupt = () => {
+      if (stop === "no") {
+        stop = "stop"
+        controller.abort()
+      } else {
+        stop = "leave"
+        leaveNow()
+      }
+    }
+    const stopWatching = watchKeys(stdin, onInterrupt)
+    const undo = lifetime.onInterrupt(onInterrupt)
+    const waiting = startWaiting(err, "Reading the conversation")
+    const watch = new Stopwatch()
+    let text = ""
+    const generate = async () => {
+      const answer = this.#llama.chat(this.conversation.messages(), {
+        ...samplingOf({ ...this.settings, stop: this.#flags.stop }),
+        signal: AbortSignal.any([controller.signal, lifetime.signal]),
+      })
+      for await (const piece of answer) {
+        waiting.end()
+        watch.piece(piece)
+        text += piece.text
+        out.writeForeign(piece.text)
+      }
+    }
+    let failure: unknown
+    try {
+      await Promise.race([generate(), leaving])
+    } catch (error) {
+      if (lifetime.signal.aborted) throw error
+      if (!controller.signal.aborted) failure = error
+    } finally {
+      waiting.end()
+      stopWatching()
+      undo()
+    }
+    if (text !== "" && !text.endsWith("\n")) out.write("\n")
+    if (failure !== undefined) {
+      if (text === "") this.conversation.undo()
+      this.#complain(failure)
+    }
+    if (text !== "") this.conversation.say("assistant", text)
+    else if (stop !== "no") this.conversation.undo()
+    if (failure === undefined) {
+      this.#lastLine = this.#summary(watch, stop !== "no")
+      out.write(`${out.paint("dim", this.#lastLine)}\n\n`)
+    }
+    return stop
+  }
+
+  #summary(watch: Stopwatch, stopped: boolean): string {
+    const { tokensPerSecond, firstTokenMilliseconds } = watch.timings()
+    const parts = [plural(watch.tokens, "token")]
+    if (tokensPerSecond > 0) parts.push(`${rate(tokensPerSecond)} tokens/s`)
+    if (watch.tokens > 0) parts.push(`first after ${duration(firstTokenMilliseconds / 1000)}`)
+    if (watch.usage) {
+      const used = watch.usage.promptTokens + watch.usage.completionTokens
+      const { contextLength } = this.#llama.info
+      parts.push(
+        `context ${count(used)} of ${count(contextLength)} (${Math.round((100 * used) / contextLength)}%)`,
+      )
+    }
+    return `${stopped ? "stopped · " : ""}${parts.join(" · ")}`
+  }
+
+  async stats(): Promise<string> {
+    const { pages } = await this.#llama.stats()
+    const { info } = this.#llama
+    const lines = [
+      `last answer: ${this.#lastLine === "" ? "none yet" : this.#lastLine}`,
+      `turns:       ${this.conversation.turns.length}`,
+      `cache:       ${pages.total - pages.free} of ${pages.total} pages in use, ${pages.cached} kept for reuse`,
+      `weights:     ${bytes(info.weightBytes)} (${Object.keys(info.weights).join(", ")})`,
+      `process:     ${bytes(process.memoryUsage().rss)} of memory`,
+      `runs on:     ${info.backend}`,
+    ]
+    return lines.join("\n")
+  }
+
+  #complain(error: unknown): void {
+    const { err } = this.#context
+    err.write(`${err.paint(["red", "bold"], "error:")} ${describeFailure(error).message}\n\n`)
+  }
+}

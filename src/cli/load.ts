@@ -1,0 +1,46 @@
+// Loads a model for a command: a bar while it loads, and its end with the end of the process.
+import type { Llama } from "../engine/llama.js"
+import { UnsupportedError } from "../errors/index.js"
+import type { Context } from "./context.js"
+import { bytes, duration, oneLine } from "./format.js"
+import type { ModelFlags } from "./options.js"
+import { startProgress } from "./progress.js"
+
+export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): Promise<Llama> {
+  const { Llama } = await import("../engine/llama.js")
+  const start = performance.now()
+  const progress = startProgress(err)
+  const undo = lifetime.defer(() => progress.end())
+  try {
+    const llama = await Llama.load(flags.model, {
+      backend: flags.backend,
+      threads: flags.threads,
+      contextLength: flags.contextLength,
+      weights: flags.weights,
+      signal: lifetime.signal,
+      onProgress: ({ stage, done, total }) => progress.update(stage, done, total),
+    })
+    lifetime.defer(() => llama.dispose())
+    progress.end()
+    if (flags.verbose) {
+      const { info } = llama
+      const seconds = duration((performance.now() - start) / 1000)
+      const kinds = Object.entries(info.weights).map(([kind, size]) => `${kind} ${bytes(size)}`)
+      err.write(`${oneLine(info.path)}: ${kinds.join(", ")}; loaded in ${seconds}; ${info.backend}\n`)
+    }
+    return llama
+  } finally {
+    progress.end()
+    undo()
+  }
+}
+
+/** Loads a model that can chat; says what to do with one that cannot. */
+export async function loadChatModel(context: Context, flags: ModelFlags): Promise<Llama> {
+  const llama = await loadLlama(context, flags)
+  if (llama.info.hasChat) return llama
+  throw new UnsupportedError(
+    "this model has no chat format, it only continues texts: try " +
+      `cria generate${flags.model === "default" ? "" : ` --model ${oneLine(flags.model)}`} "Once upon a time"`,
+  )
+}

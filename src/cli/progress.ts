@@ -1,0 +1,151 @@
+// Shows that something long goes on: how far it is, how fast, how long still. On a terminal one line that
+// rewrites and cleans up after itself; elsewhere a plain line now and then. Knows nothing of the work.
+import { bytes, clip, count, duration, rate, width } from "./format.js"
+import type { Screen } from "./terminal.js"
+
+export interface Progress {
+  /**
+   * `label` names what is being done; `total` is undefined where nobody knows. `speed` is the amount a second
+   * where the caller measures it himself, else it is taken from the updates of the last seconds.
+   */
+  update(label: string, done: number, total: number | undefined, speed?: number): void
+  /** Removes the line. May be called twice. */
+  end(): void
+}
+
+export interface ProgressOptions {
+  /** What is counted. Default bytes. */
+  readonly unit?: "bytes" | string
+  /** Silence before the first line, in ms: what is quick shows nothing. Default 500. */
+  readonly after?: number
+  /** Time in ms, for tests. */
+  readonly now?: () => number
+}
+
+const frameTime = 100
+const lineTime = 10_000
+const window = 5000
+
+export function startProgress(screen: Screen, options: ProgressOptions = {}): Progress {
+  const { unit = "bytes", after = 500, now = () => performance.now() } = options
+  const start = now()
+  const samples: { at: number; done: number }[] = []
+  let shownAt = Number.NEGATIVE_INFINITY
+  let latest:
+    | { label: string; done: number; total: number | undefined; speed: number | undefined }
+    | undefined
+  let visible = false
+  let ended = false
+
+  const draw = () => {
+    const time = now()
+    if (ended || !latest || time - start < after) return
+    const { label, done, total } = latest
+    const speed = latest.speed ?? speedOf(samples, time)
+    if (screen.isTerminal) {
+      if (time - shownAt < frameTime) return
+      screen.write(`\r${progressLine(screen, label, done, total, speed, unit)}\u001b[K`)
+      visible = true
+    } else {
+      if (time - shownAt < lineTime || time - start < 2000) return
+      screen.write(`${plainLine(label, done, total, speed, unit)}\n`)
+    }
+    shownAt = time
+  }
+  // Redrawn without news as well, so that a stalled transfer shows a falling rate instead of the last good one.
+  const timer = setInterval(draw, screen.isTerminal ? 250 : 1000)
+  timer.unref()
+
+  return {
+    update(label, done, total, speed) {
+      const time = now()
+      if (latest && done < latest.done) samples.length = 0
+      latest = { label, done, total, speed }
+      const last = samples.at(-1)
+      if (!last || time - last.at >= frameTime) samples.push({ at: time, done })
+      else last.done = Math.max(last.done, done)
+      while (samples.length > 2 && time - samples[0].at > window) samples.shift()
+      draw()
+    },
+    end() {
+      if (ended) return
+      ended = true
+      clearInterval(timer)
+      if (visible) screen.write("\r\u001b[K")
+    },
+  }
+}
+
+/** Amount a second over the last few seconds; undefined before there is enough to tell. */
+function speedOf(samples: readonly { at: number; done: number }[], time: number): number | undefined {
+  const first = samples[0]
+  const last = samples.at(-1)
+  if (!first || !last || time - first.at < 300) return undefined
+  return ((last.done - first.done) / (time - first.at)) * 1000
+}
+
+function amounts(done: number, total: number | undefined, speed: number | undefined, unit: string): string[] {
+  const show = unit === "bytes" ? bytes : count
+  const suffix = unit === "bytes" ? "" : ` ${unit}`
+  const parts = [total === undefined ? `${show(done)}${suffix}` : `${show(done)} of ${show(total)}${suffix}`]
+  if (speed !== undefined) parts.push(unit === "bytes" ? `${bytes(speed)}/s` : `${rate(speed)}/s`)
+  if (speed !== undefined && speed > 0 && total !== undefined && total > done)
+    parts.push(`${duration((total - done) / speed)} left`)
+  return parts
+}
+
+/** `label ███████░░░░ 45%  1.1 GB of 2.5 GB  52 MB/s  27 s left`, never wider than the terminal. */
+export function progressLine(
+  screen: Pick<Screen, "columns" | "paint">,
+  label: string,
+  done: number,
+  total: number | undefined,
+  speed: number | undefined,
+  unit: string,
+): string {
+  const fraction = total === undefined || total <= 0 ? undefined : Math.min(1, done / total)
+  const percent = fraction === undefined ? "" : `${Math.floor(fraction * 100)}%`.padStart(4)
+  const parts = amounts(done, total, speed, unit)
+  const room = screen.columns - 1
+  while (parts.length > 0 && width([percent, ...parts].join("  ")) + 12 > room) parts.pop()
+  const tail = [percent, ...parts].filter((part) => part !== "").join("  ")
+  const barWidth = fraction === undefined ? 0 : Math.max(0, Math.min(24, room - width(tail) - 16))
+  const name = clip(label, Math.max(0, room - width(tail) - barWidth - 2))
+  const filled = Math.round((fraction ?? 0) * barWidth)
+  const bar = screen.paint("cyan", "█".repeat(filled)) + screen.paint("dim", "░".repeat(barWidth - filled))
+  return [name, `${bar}${tail}`].filter((part) => part !== "").join(" ")
+}
+
+function plainLine(
+  label: string,
+  done: number,
+  total: number | undefined,
+  speed: number | undefined,
+  unit: string,
+) {
+  const percent = total ? `${Math.floor((100 * Math.min(done, total)) / total)}%, ` : ""
+  return `${label}: ${percent}${amounts(done, total, speed, unit).join(", ")}`
+}
+
+/** A line that tells how long something without a measure has been going on; on terminals only. */
+export function startWaiting(screen: Screen, label: string, after = 1000): { end(): void } {
+  if (!screen.isTerminal) return { end: () => {} }
+  const start = performance.now()
+  let visible = false
+  const timer = setInterval(() => {
+    const passed = performance.now() - start
+    if (passed < after) return
+    screen.write(
+      `\r${screen.paint("dim", clip(`${label} ${duration(passed / 1000)}`, screen.columns - 1))}\u001b[K`,
+    )
+    visible = true
+  }, 200)
+  timer.unref()
+  return {
+    end() {
+      clearInterval(timer)
+      if (visible) screen.write("\r\u001b[K")
+      visible = false
+    },
+  }
+}
