@@ -270,7 +270,7 @@ describe("continuing and refusing", () => {
   })
 
   test("a base model is told apart", () => {
-    const base: ChatTokenizer = { special: new Map([["<s>", 1]]), encode: tokenizer.encode }
+    const base: ChatTokenizer = { ...tokenizer, special: new Map([["<s>", 1]]) }
     expect(chatFormatOf(base)).toBeUndefined()
     expect(chatFormatOf(tokenizer)).toBe("llama3")
     expect(() => encodeChat(messages, base)).toThrow(/use generate/)

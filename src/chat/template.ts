@@ -44,7 +44,7 @@ class Guard {
     const lasts = new Set(specials.map((text) => escape(text.at(-1)!)))
     const either = (choices: Iterable<string>) => [...choices].join("|") || "(?!)"
     this.#inside = new RegExp(
-      either([...pairs].map((pair) => `${escape(pair[0])}(?=${escape(pair[1])})`)),
+      either([...pairs].map((pair) => `${escape(pair[0])}(?=\\s*${escape(pair[1])})`)),
       "gi",
     )
     this.#atEnds = new RegExp(`^\\s*(?=${either(lasts)})|(?:${either(firsts)})(?=\\s*$)`, "g")

@@ -108,7 +108,7 @@ function objectState(text: string, names: readonly string[]): ToolStreamState {
   let named = false
   for (;;) {
     const key = /^[\s,]*(["'])([^"'\\]*)(\1?)/.exec(text.slice(at))
-    if (key === null) return text.slice(at).trim() === "" ? "undecided" : "text"
+    if (key === null) return /^[\s,]*$/.test(text.slice(at)) ? "undecided" : "text"
     const [whole, , word, close] = key
     const ended = close !== ""
     if (!ended && at + whole.length < text.length) return "text"
