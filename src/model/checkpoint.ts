@@ -120,7 +120,9 @@ function entryOf(tensors: TensorFile, name: string): TensorEntry {
   const entry = tensors.tensors.get(name)
   if (entry) return entry
   const some = [...tensors.tensors.keys()].slice(0, 3).join(", ")
-  throw new InvalidFileError(`tensor ${name} is missing; the file has ${tensors.tensors.size} tensors: ${some}, ...`)
+  throw new InvalidFileError(
+    `tensor ${name} is missing; the file has ${tensors.tensors.size} tensors: ${some}, ...`,
+  )
 }
 
 function configOf(checkpoint: Checkpoint, format: NamedFormat): ModelConfig {
@@ -144,11 +146,17 @@ function configOf(checkpoint: Checkpoint, format: NamedFormat): ModelConfig {
   }
 }
 
-async function readDivisors(tensors: TensorFile, format: NamedFormat, E: number): Promise<Float32Array | undefined> {
+async function readDivisors(
+  tensors: TensorFile,
+  format: NamedFormat,
+  E: number,
+): Promise<Float32Array | undefined> {
   const entry = format === "gguf" ? tensors.tensors.get("rope_freqs.weight") : undefined
   if (!entry) return undefined
   if (entry.shape.join() !== String(E / 2) || entry.encoding !== "f32") {
-    throw new InvalidFileError(`rope_freqs.weight is ${entry.encoding} [${entry.shape.join(", ")}], expected f32 [${E / 2}]`)
+    throw new InvalidFileError(
+      `rope_freqs.weight is ${entry.encoding} [${entry.shape.join(", ")}], expected f32 [${E / 2}]`,
+    )
   }
   const divisors = await readVector(tensors, entry)
   if (!divisors.every((divisor) => Number.isFinite(divisor) && divisor > 0)) {
@@ -245,7 +253,13 @@ export async function loadModel(
   }
 }
 
-function toKind(encoding: Encoding, bytes: Uint8Array, kind: WeightKind, columns: number, rows: number): Uint8Array {
+function toKind(
+  encoding: Encoding,
+  bytes: Uint8Array,
+  kind: WeightKind,
+  columns: number,
+  rows: number,
+): Uint8Array {
   const into = new Uint8Array(rows * rowBytes(kind, columns))
   convertRows(encoding, bytes, kind, columns, into)
   return into

@@ -37,7 +37,11 @@ export interface ModelConfig {
   readonly stopTokens: readonly number[]
 }
 
-const count = z.number().int().positive().max(2 ** 31 - 1)
+const count = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 31 - 1)
 const tokens = z.union([z.number().int().nonnegative(), z.array(z.number().int().nonnegative())]).nullish()
 
 /** Parses with a schema; what is wrong becomes one InvalidFileError that names the fields. */
@@ -60,7 +64,11 @@ function checked(config: ModelConfig, what: string): ModelConfig {
       ? `${queryHeads} query heads cannot share ${kvHeads} key-value heads`
       : headWidth % 2 !== 0
         ? `head width ${headWidth} is odd, rotary embedding needs pairs`
-        : layers > 1024 || width > 65536 || headWidth > 1024 || feedForwardWidth > 1 << 20 || vocabularySize > 1 << 22
+        : layers > 1024 ||
+            width > 65536 ||
+            headWidth > 1024 ||
+            feedForwardWidth > 1 << 20 ||
+            vocabularySize > 1 << 22
           ? `${layers} layers of width ${width}, heads of ${headWidth}, feed-forward ${feedForwardWidth}, vocabulary ${vocabularySize} are beyond any Llama`
           : undefined
   if (wrong) throw new InvalidFileError(`${what}: ${wrong}`)
@@ -108,8 +116,10 @@ export function configFromHuggingFace(json: unknown, generationConfig?: unknown)
   if (raw.model_type !== "llama") {
     throw new UnsupportedError(`config.json is of a "${raw.model_type}" model; Cria runs "llama" models`)
   }
-  if (raw.attention_bias || raw.mlp_bias) throw new UnsupportedError("this model has biases; Llama 3.2 has none")
-  if (raw.hidden_act !== "silu") throw new UnsupportedError(`activation "${raw.hidden_act}"; Llama 3.2 has "silu"`)
+  if (raw.attention_bias || raw.mlp_bias)
+    throw new UnsupportedError("this model has biases; Llama 3.2 has none")
+  if (raw.hidden_act !== "silu")
+    throw new UnsupportedError(`activation "${raw.hidden_act}"; Llama 3.2 has "silu"`)
   if (raw.quantization_config) {
     throw new UnsupportedError(
       "this checkpoint is stored in a quantized form of transformers; use the original weights (--weights int4 quantizes them) or a GGUF file",
@@ -214,7 +224,9 @@ export function configFromGguf(
 ): ModelConfig {
   const architecture = metadata.get("general.architecture")
   if (architecture !== "llama") {
-    throw new UnsupportedError(`this GGUF file holds a "${String(architecture)}" model; Cria runs "llama" models`)
+    throw new UnsupportedError(
+      `this GGUF file holds a "${String(architecture)}" model; Cria runs "llama" models`,
+    )
   }
   const number = (key: string, fallback?: number): number => {
     const value = metadata.get(key)
@@ -225,7 +237,9 @@ export function configFromGguf(
   }
   const scaling = metadata.get("llama.rope.scaling.type")
   if (scaling !== undefined && scaling !== "none") {
-    throw new UnsupportedError(`rotary scaling "${String(scaling)}" in GGUF metadata; Cria does "llama3" and none`)
+    throw new UnsupportedError(
+      `rotary scaling "${String(scaling)}" in GGUF metadata; Cria does "llama3" and none`,
+    )
   }
   const width = number("llama.embedding_length")
   const queryHeads = number("llama.attention.head_count")
@@ -250,7 +264,11 @@ export function configFromGguf(
     stopTokens: stops,
   }
   for (const [name, value] of Object.entries(config)) {
-    if (typeof value === "number" && !/Epsilon|Theta|bos/.test(name) && !(Number.isInteger(value) && value > 0)) {
+    if (
+      typeof value === "number" &&
+      !/Epsilon|Theta|bos/.test(name) &&
+      !(Number.isInteger(value) && value > 0)
+    ) {
       throw new InvalidFileError(`GGUF metadata: ${name} is ${value}, expected a positive whole number`)
     }
   }

@@ -3,4 +3,11 @@ export { configFromGguf, configFromHuggingFace, configFromLlama2c, configFromMet
 export { inverseFrequencies, rotations } from "./rope.js"
 export { forward, type Batch, type Block, type Model } from "./llama.js"
 export { KvCache, SequenceCache } from "./kv-cache.js"
-export { layoutOf, loadModel, sourcesOf, type Layout, type LoadWeightsOptions, type Source } from "./checkpoint.js"
+export {
+  layoutOf,
+  loadModel,
+  sourcesOf,
+  type Layout,
+  type LoadWeightsOptions,
+  type Source,
+} from "./checkpoint.js"

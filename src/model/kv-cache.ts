@@ -63,7 +63,13 @@ export class KvCache {
       children = node.children
     }
     for (const { page } of nodes) this.hold(page)
-    return new SequenceCache(this, nodes, nodes.map((node) => node.page), nodes.length * this.pageTokens, [])
+    return new SequenceCache(
+      this,
+      nodes,
+      nodes.map((node) => node.page),
+      nodes.length * this.pageTokens,
+      [],
+    )
   }
 
   /** One more holder of a page. */
@@ -141,7 +147,13 @@ export class SequenceCache {
   #open: number[]
   #table: Int32Array | undefined
 
-  constructor(cache: KvCache, nodes: PrefixNode[] | undefined, pages: number[], length: number, open: number[]) {
+  constructor(
+    cache: KvCache,
+    nodes: PrefixNode[] | undefined,
+    pages: number[],
+    length: number,
+    open: number[],
+  ) {
     this.#cache = cache
     this.#nodes = nodes
     this.#pages = pages
@@ -208,13 +220,9 @@ export class SequenceCache {
   /** A second sequence with the same past. Both may go on writing: the one that does first copies the open page. */
   fork(): SequenceCache {
     for (const page of this.#pages) this.#cache.hold(page)
-    return new SequenceCache(
-      this.#cache,
-      this.#nodes && [...this.#nodes],
-      [...this.#pages],
-      this.#length,
-      [...this.#open],
-    )
+    return new SequenceCache(this.#cache, this.#nodes && [...this.#nodes], [...this.#pages], this.#length, [
+      ...this.#open,
+    ])
   }
 
   /**

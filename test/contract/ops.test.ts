@@ -3,7 +3,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createBackend, type Backend } from "#cria/backends/index"
 import type { PageLayout, SequenceRows, Weight } from "#cria/ops/ops"
-import { decodeRows, encodeRows, isInteger, rowBytes, weightKinds, type WeightKind } from "#cria/weights/index"
+import {
+  decodeRows,
+  encodeRows,
+  isInteger,
+  rowBytes,
+  weightKinds,
+  type WeightKind,
+} from "#cria/weights/index"
 import { closeTo, randomValues, type Random, seeded } from "./random.js"
 
 const cases = [
@@ -219,7 +226,8 @@ describe.each(cases)("$name with $threads threads", ({ name, threads }) => {
           const weights: number[] = []
           for (let s = 0; s <= t; s++) {
             let dot = 0
-            for (let e = 0; e < headWidth; e++) dot += q[t * X + h * headWidth + e] * k[s * Y + g * headWidth + e]
+            for (let e = 0; e < headWidth; e++)
+              dot += q[t * X + h * headWidth + e] * k[s * Y + g * headWidth + e]
             weights.push(Math.exp(dot / Math.sqrt(headWidth)))
           }
           const sum = weights.reduce((a, b) => a + b)
@@ -261,32 +269,35 @@ describe.each(cases)("$name with $threads threads", ({ name, threads }) => {
       closeTo(y, join(expectedOf(a.q, a.k, a.v, 37), expectedOf(b.q, b.k, b.v, 5)), 2e-5)
     })
 
-    test.each(["f32", "f16"] as const)("in chunks through a paged %s cache equals the whole, bit for bit", async (dtype) => {
-      const length = 75
-      const { q, k, v } = make(length, 3)
-      const pages = backend.createPages(layout(dtype))
-      pages.reserve(20)
-      const through = async (table: Int32Array, chunks: number[]) => {
-        const rows: number[] = []
-        let cached = 0
-        for (const chunk of chunks) {
-          const cut = (x: Float32Array, width: number) =>
-            backend.tensor(x.slice(cached * width, (cached + chunk) * width), [chunk, width])
-          const sequence: SequenceRows = { first: 0, length: chunk, cached, pages: table }
-          const y = await run(() =>
-            backend.attention(cut(q, X), cut(k, Y), cut(v, Y), [sequence], headWidth, { pages, layer: 1 }),
-          )
-          rows.push(...y)
-          cached += chunk
+    test.each(["f32", "f16"] as const)(
+      "in chunks through a paged %s cache equals the whole, bit for bit",
+      async (dtype) => {
+        const length = 75
+        const { q, k, v } = make(length, 3)
+        const pages = backend.createPages(layout(dtype))
+        pages.reserve(20)
+        const through = async (table: Int32Array, chunks: number[]) => {
+          const rows: number[] = []
+          let cached = 0
+          for (const chunk of chunks) {
+            const cut = (x: Float32Array, width: number) =>
+              backend.tensor(x.slice(cached * width, (cached + chunk) * width), [chunk, width])
+            const sequence: SequenceRows = { first: 0, length: chunk, cached, pages: table }
+            const y = await run(() =>
+              backend.attention(cut(q, X), cut(k, Y), cut(v, Y), [sequence], headWidth, { pages, layer: 1 }),
+            )
+            rows.push(...y)
+            cached += chunk
+          }
+          return Float32Array.from(rows)
         }
-        return Float32Array.from(rows)
-      }
-      const whole = await through(Int32Array.of(7, 2, 19, 0, 1), [75])
-      closeTo(whole, expectedOf(q, k, v, length), dtype === "f32" ? 2e-5 : 4e-3)
-      const pieces = await through(Int32Array.of(3, 4, 5, 6, 8), [1, 30, 33, 1, 1, 9])
-      expect(pieces).toEqual(whole)
-      pages.free()
-    })
+        const whole = await through(Int32Array.of(7, 2, 19, 0, 1), [75])
+        closeTo(whole, expectedOf(q, k, v, length), dtype === "f32" ? 2e-5 : 4e-3)
+        const pieces = await through(Int32Array.of(3, 4, 5, 6, 8), [1, 30, 33, 1, 1, 9])
+        expect(pieces).toEqual(whole)
+        pages.free()
+      },
+    )
 
     test("a copied page serves a fork, and the original stays as it was", async () => {
       const { q, k, v } = make(20, 4)

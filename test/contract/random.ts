@@ -33,5 +33,7 @@ export function closeTo(actual: Float32Array, expected: Float32Array, tolerance:
       at = i
     }
   }
-  expect(worst / scale, `index ${at}: got ${actual[at]}, expected ${expected[at]}`).toBeLessThanOrEqual(tolerance)
+  expect(worst / scale, `index ${at}: got ${actual[at]}, expected ${expected[at]}`).toBeLessThanOrEqual(
+    tolerance,
+  )
 }

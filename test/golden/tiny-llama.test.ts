@@ -126,11 +126,14 @@ describe.each([
     scope.end()
   })
 
-  test.each([8000, 32000, 100000])("logits at position %i, where only the rotary scaling differs", async (position) => {
-    const expected = await floats(`far.${position}.logits`)
-    const tokens = (await ids("prompt.ids")).slice(0, 24)
-    closeTo(await logits(tokens, position), expected, 2e-4 / 15)
-  })
+  test.each([8000, 32000, 100000])(
+    "logits at position %i, where only the rotary scaling differs",
+    async (position) => {
+      const expected = await floats(`far.${position}.logits`)
+      const tokens = (await ids("prompt.ids")).slice(0, 24)
+      closeTo(await logits(tokens, position), expected, 2e-4 / 15)
+    },
+  )
 
   test("64 greedy tokens through the paged cache", async () => {
     const prompt = await ids("prompt.ids")
