@@ -1,9 +1,11 @@
 // The words of the public interface: what a caller may ask of a model and what comes back. Validated at the
 // boundary, then passed between threads as plain data.
 import { z } from "zod"
+import type { ToolCall } from "../chat/index.js"
 import { InvalidOptionError } from "../errors/index.js"
 
 const token = z.number().int().nonnegative()
+const stopString = z.string().min(1).max(10_000)
 
 /** What `generate` and `chat` take beside the prompt; see `GenerateOptions` for the meaning of each. */
 export const generateOptions = z.strictObject({
@@ -16,10 +18,10 @@ export const generateOptions = z.strictObject({
   frequencyPenalty: z.number().min(-10).max(10).optional(),
   presencePenalty: z.number().min(-10).max(10).optional(),
   penaltyTokens: z.number().int().nonnegative().optional(),
-  logitBias: z.record(z.string().regex(/^\d+$/), z.number()).optional(),
+  logitBias: z.record(z.string().regex(/^\d{1,9}$/), z.number().or(z.literal(-Infinity))).optional(),
   seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   maxTokens: z.number().int().nonnegative().optional(),
-  stop: z.union([z.string().min(1), z.array(z.string().min(1)).max(64)]).optional(),
+  stop: z.union([stopString, z.array(stopString).max(64)]).optional(),
   stopTokens: z.array(token).max(1024).optional(),
   ignoreEos: z.boolean().optional(),
   logprobs: z.union([z.boolean(), z.number().int().min(0).max(20)]).optional(),
@@ -50,7 +52,7 @@ export interface GenerateOptions {
   penaltyTokens?: number
   /** Added to the logits of these token ids; -Infinity forbids a token. */
   logitBias?: Record<string, number>
-  /** Same seed, same text, whatever else runs. Default: random. */
+  /** Same seed, same text, whatever else runs; with n > 1 answer i has the seed `seed + i`. Default: random. */
   seed?: number
   /** Most tokens to generate. Default: until the context is full. */
   maxTokens?: number
@@ -75,9 +77,9 @@ export interface GenerateOptions {
 export function checkGenerateOptions(options: unknown): GenerateOptions {
   const result = generateOptions.safeParse(options ?? {})
   if (result.success) return result.data as GenerateOptions
-  const problems = result.error.issues.slice(0, 5).map((issue) =>
-    issue.path.length > 0 ? `${issue.path.join(".")}: ${issue.message}` : issue.message,
-  )
+  const problems = result.error.issues
+    .slice(0, 5)
+    .map((issue) => (issue.path.length > 0 ? `${issue.path.join(".")}: ${issue.message}` : issue.message))
   throw new InvalidOptionError(`these generation options do not work: ${problems.join("; ")}`)
 }
 
@@ -108,4 +110,6 @@ export interface Piece {
   /** Set in the last piece of each answer. */
   readonly finishReason?: FinishReason
   readonly usage?: Usage
+  /** What the model asks to be run; in the last piece of a chat's answer, with finishReason "toolCalls". */
+  readonly toolCalls?: readonly ToolCall[]
 }

@@ -1,0 +1,38 @@
+// The answers of a chat: text that is a call of a tool is held back and comes out as calls in the last piece.
+import { type Tool, ToolCallStream } from "../chat/index.js"
+import type { Piece } from "./options.js"
+
+/** The special token that may open a call; a tokenizer leaves it out of the text, but it is part of the turn. */
+export interface CallTag {
+  readonly text: string
+  readonly id: number | undefined
+}
+
+/** Passes plain answers through and turns tool calls into `toolCalls`. */
+export async function* withToolCalls(
+  pieces: AsyncIterable<Piece>,
+  tools: readonly Tool[],
+  tag: CallTag,
+): AsyncGenerator<Piece, void, void> {
+  const turns = new Map<number, ToolCallStream>()
+  for await (const piece of pieces) {
+    let turn = turns.get(piece.index)
+    if (!turn) turns.set(piece.index, (turn = new ToolCallStream(tools)))
+    const tagged = piece.token !== undefined && piece.token === tag.id
+    const text = (tagged ? turn.push(tag.text) : "") + turn.push(piece.text)
+    if (!piece.finishReason) {
+      yield { ...piece, text }
+      continue
+    }
+    const { calls, text: rest } = turn.finish()
+    yield {
+      ...piece,
+      text: text + rest,
+      ...(calls.length > 0 && {
+        toolCalls: calls,
+        // an answer that was cut off may miss a call: its reason stays what it is
+        finishReason: piece.finishReason === "stop" ? "toolCalls" : piece.finishReason,
+      }),
+    }
+  }
+}

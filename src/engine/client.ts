@@ -1,0 +1,254 @@
+// The caller's side of an engine: keeps the books of what runs, and starts the engine again after a crash.
+import { DisposedError, EngineCrashedError, OutOfMemoryError } from "../errors/index.js"
+import { fromErrorData } from "./error-data.js"
+import type { Link, LoadedModel, LoadProgress, OpenLink } from "./link.js"
+import type { Piece } from "./options.js"
+import { PieceQueue } from "./piece-queue.js"
+import type { Command, EngineEvent, EngineStats, GenerateRequest } from "./protocol.js"
+
+/** Pieces that the engine may be ahead of the one who takes them. */
+const window = 256
+
+interface LoadHooks {
+  readonly onProgress?: (progress: LoadProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/** A request that is in the books. */
+interface Run {
+  readonly id: number
+  post(command: Command): void
+  /** Drops the request if it has not ended; `atOnce` in the middle of a step, where that step may be long. */
+  stop(atOnce: boolean): void
+}
+
+/** Who waits for a request. */
+interface Receiver {
+  piece?(piece: Piece): void
+  rows?(first: number, logits: Float32Array): void
+  stats?(stats: EngineStats): void
+  end(): void
+  fail(error: unknown): void
+}
+
+export class EngineClient {
+  readonly #open: OpenLink
+  #link: Link | undefined
+  #opening: Promise<Link> | undefined
+  /** Ends a load that is under way when the client is disposed. */
+  readonly #disposal = new AbortController()
+  readonly #receivers = new Map<number, Receiver>()
+  #ids = 0
+
+  private constructor(open: OpenLink) {
+    this.#open = open
+  }
+
+  /** Loads the model. */
+  static async open(
+    open: OpenLink,
+    options: LoadHooks = {},
+  ): Promise<{ client: EngineClient; loaded: LoadedModel }> {
+    const client = new EngineClient(open)
+    const { loaded } = await client.#connect(options)
+    return { client, loaded }
+  }
+
+  /** Pieces of all answers as they come. Ending the iteration early cancels the request. */
+  async *generate(
+    request: Omit<GenerateRequest, "credit">,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Piece, void, void> {
+    const queue = new PieceQueue()
+    const run = await this.#start(
+      (id) => ({ type: "generate", id, request: { ...request, credit: window } }),
+      signal,
+      {
+        piece: (piece) => queue.push(piece),
+        end: () => queue.end(),
+        fail: (error) => queue.fail(error),
+      },
+    )
+    try {
+      let taken = 0
+      for (let piece = await queue.next(); piece; piece = await queue.next()) {
+        if (++taken === window / 2) {
+          run.post({ type: "grant", id: run.id, credit: taken })
+          taken = 0
+        }
+        yield piece
+      }
+    } finally {
+      run.stop(!queue.started)
+    }
+  }
+
+  /** Logits [ids.length, vocabularySize]. */
+  async score(
+    ids: Int32Array,
+    firstPosition: number,
+    vocabularySize: number,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
+    const logits = logitsMemory(ids.length, vocabularySize)
+    let stop = () => {}
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const receiver: Receiver = {
+          rows: (first, rows) => logits.set(rows, first * vocabularySize),
+          end: resolve,
+          fail: reject,
+        }
+        this.#start((id) => ({ type: "score", id, ids, firstPosition }), signal, receiver).then((run) => {
+          stop = () => run.stop(true)
+        }, reject)
+      })
+    } finally {
+      stop()
+    }
+    return logits
+  }
+
+  async stats(): Promise<EngineStats> {
+    return new Promise((resolve, reject) => {
+      const receiver: Receiver = { stats: resolve, end: () => {}, fail: reject }
+      this.#start((id) => ({ type: "stats", id }), undefined, receiver).catch(reject)
+    })
+  }
+
+  /** Ends everything; what runs fails with DisposedError. */
+  async dispose(): Promise<void> {
+    this.#disposal.abort(new DisposedError())
+    const link = this.#link
+    this.#link = undefined
+    this.#failAll(new DisposedError())
+    await Promise.all([link?.close(), this.#opening?.catch(() => {})])
+  }
+
+  /** Enters a request in the books and sends it. */
+  async #start(
+    make: (id: number) => Command,
+    signal: AbortSignal | undefined,
+    receiver: Receiver,
+  ): Promise<Run> {
+    signal?.throwIfAborted()
+    const link = await unlessAborted(this.#connect(), signal)
+    if (this.#link !== link) throw crashed()
+    const id = this.#ids++
+    const isCurrent = () => this.#link === link
+    const post = (command: Command) => {
+      if (isCurrent()) link.post(command)
+    }
+    const forget = () => {
+      if (!this.#receivers.delete(id)) return false
+      signal?.removeEventListener("abort", abort)
+      if (this.#receivers.size === 0 && isCurrent()) link.keepAlive(false)
+      return true
+    }
+    const stop = (atOnce: boolean) => {
+      if (!forget() || !isCurrent()) return
+      link.post({ type: "cancel", id })
+      const { interrupt } = link.loaded
+      if (atOnce && interrupt) Atomics.store(interrupt, 0, 1)
+    }
+    const abort = () => {
+      stop(true)
+      receiver.fail(signal?.reason)
+    }
+    this.#receivers.set(id, {
+      ...receiver,
+      stats: (stats) => {
+        forget()
+        receiver.stats?.(stats)
+      },
+      end: () => {
+        forget()
+        receiver.end()
+      },
+      fail: (error) => {
+        forget()
+        receiver.fail(error)
+      },
+    })
+    signal?.addEventListener("abort", abort)
+    link.keepAlive(true)
+    post(make(id))
+    return { id, post, stop }
+  }
+
+  /** The engine's link: a new one at first, and after a crash. */
+  async #connect(options: LoadHooks = {}): Promise<Link> {
+    this.#disposal.signal.throwIfAborted()
+    if (this.#link) return this.#link
+    this.#opening ??= this.#openLink(options).finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  async #openLink({ onProgress, signal }: LoadHooks): Promise<Link> {
+    const disposal = this.#disposal.signal
+    const link: Link = await this.#open(
+      {
+        onEvent: (event) => this.#receive(event),
+        onCrash: (error) => {
+          if (this.#link !== link) return
+          this.#link = undefined
+          this.#failAll(error)
+        },
+      },
+      { onProgress, signal: signal ? AbortSignal.any([disposal, signal]) : disposal },
+    )
+    if (disposal.aborted) {
+      await link.close()
+      throw disposal.reason
+    }
+    link.keepAlive(false)
+    this.#link = link
+    return link
+  }
+
+  #receive(event: EngineEvent): void {
+    if (event.type === "stats") return this.#receivers.get(event.id)?.stats?.(event.stats)
+    for (const [id, piece] of event.pieces) this.#receivers.get(id)?.piece?.(piece)
+    for (const [id, first, logits] of event.rows) this.#receivers.get(id)?.rows?.(first, logits)
+    for (const id of event.ended) this.#receivers.get(id)?.end()
+    for (const [id, error] of event.failed) this.#receivers.get(id)?.fail(fromErrorData(error))
+  }
+
+  #failAll(error: Error): void {
+    for (const receiver of [...this.#receivers.values()]) receiver.fail(error)
+  }
+}
+
+export const crashed = (cause?: unknown): EngineCrashedError =>
+  new EngineCrashedError(
+    `the engine ended unexpectedly${cause instanceof Error ? `: ${cause.message}` : ""}; what was running is lost, the next request starts it again`,
+    { cause },
+  )
+
+function logitsMemory(rows: number, vocabularySize: number): Float32Array {
+  try {
+    return new Float32Array(rows * vocabularySize)
+  } catch (error) {
+    throw new OutOfMemoryError(
+      `the logits of ${rows} tokens take ${rows * vocabularySize * 4} bytes: ask for fewer tokens at a time`,
+      { cause: error },
+    )
+  }
+}
+
+/** Waits for a promise, but no longer than until the signal says stop. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener("abort", stop)
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener("abort", stop)
+  }
+}

@@ -1,0 +1,346 @@
+// The engine: runs requests of all kinds through the model, many at a time, step by step. A step is a transaction:
+// nothing advances before its logits are there. Knows no thread and no file; what it has to say it emits.
+import { type Backend, Interrupted } from "../backends/backend.js"
+import {
+  ContextOverflowError,
+  DisposedError,
+  InvalidOptionError,
+  OutOfMemoryError,
+  UnsupportedError,
+} from "../errors/index.js"
+import { KvCache } from "../model/kv-cache.js"
+import { forward, type Model } from "../model/llama.js"
+import type { PageStore } from "../ops/ops.js"
+import type { Tokenizer } from "../tokenizer/index.js"
+import { Answer, Task } from "./answer.js"
+import { toErrorData } from "./error-data.js"
+import type { Piece } from "./options.js"
+import { Pace } from "./pace.js"
+import type { EngineEvent, EngineStats, GenerateRequest, StepEvent } from "./protocol.js"
+import { Sampler } from "./sampler.js"
+import { type Chunk, Scheduler } from "./scheduler.js"
+import { Scoring } from "./scoring.js"
+import type { Sequence } from "./sequence.js"
+import { turnOfEvents } from "./turn.js"
+
+/** What an engine works with; it disposes the backend, and all that is on it, at its end. */
+export interface EngineParts {
+  readonly backend: Backend
+  readonly model: Model
+  readonly tokenizer: Tokenizer
+  /** The pages of its cache: at least one sequence of `contextLength` tokens fits. */
+  readonly pages: PageStore
+  readonly contextLength: number
+}
+
+/** Sequences in the cache at once. */
+const mostSequences = 128
+/** Logits of one step for scoring, in values: 16 MiB. */
+const mostScoredLogits = 1 << 22
+
+export class Engine {
+  readonly #parts: EngineParts
+  readonly #emit: (event: EngineEvent) => void
+  readonly #cache: KvCache
+  readonly #scheduler: Scheduler
+  readonly #sampler: Sampler
+  readonly #pace: Pace
+  readonly #tasks = new Map<number, Task>()
+  readonly #scorings = new Map<number, Scoring>()
+  #orders = 0
+  #counts = { prompt: 0, generated: 0, steps: 0 }
+  #event = emptyEvent()
+  #awake = false
+  #running: Promise<void> | undefined
+  #disposed = false
+
+  constructor(parts: EngineParts, emit: (event: EngineEvent) => void) {
+    this.#parts = parts
+    this.#emit = emit
+    this.#cache = new KvCache(parts.pages)
+    const { vocabularySize } = parts.model.config
+    this.#scheduler = new Scheduler(this.#cache, {
+      contextLength: parts.contextLength,
+      sequences: mostSequences,
+      scoredRows: Math.max(1, Math.floor(mostScoredLogits / vocabularySize)),
+    })
+    this.#sampler = new Sampler(vocabularySize)
+    this.#pace = new Pace(parts.backend.interrupt !== undefined)
+  }
+
+  /** Starts a task; its pieces, its end and its errors are emitted under this id. */
+  generate(id: number, request: GenerateRequest): void {
+    this.#accept(id, () => {
+      const { contextLength, tokenizer, model, pages } = this.#parts
+      const { prompt, slide, maxTokens, n, sampling } = request
+      this.#checkTokens(prompt, "the prompt")
+      if (slide && contextLength < 2 * pages.layout.pageTokens) {
+        throw new UnsupportedError(`a context of ${contextLength} tokens is too short to slide`)
+      }
+      if (!slide && prompt.length >= contextLength)
+        throw new ContextOverflowError(prompt.length, contextLength)
+      const unknown = sampling.logitBias.find(([token]) => token >= model.config.vocabularySize)
+      if (unknown)
+        throw new InvalidOptionError(`logitBias names token ${unknown[0]}, which the model does not have`)
+      const task = new Task(id, this.#orders++, request, tokenizer, contextLength)
+      this.#tasks.set(id, task)
+      if (maxTokens === 0) {
+        for (let index = 1; index < n; index++) task.answers.push(new Answer(task, index))
+        for (const answer of task.answers) this.#send(task, answer.end("length"))
+        this.#endIfDone(task)
+      } else this.#scheduler.add(task.answers[0])
+    })
+  }
+
+  /** Computes the logits [ids.length, V] of a text; they are emitted in rows under this id. */
+  score(id: number, ids: Int32Array, firstPosition: number): void {
+    this.#accept(id, () => {
+      const { contextLength } = this.#parts
+      this.#checkTokens(ids, "the text")
+      if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
+      const scoring = new Scoring(id, this.#orders++, ids, firstPosition)
+      this.#scorings.set(id, scoring)
+      this.#scheduler.add(scoring)
+    })
+  }
+
+  /** Lets a task send that many more pieces. */
+  grant(id: number, credit: number): void {
+    const task = this.#tasks.get(id)
+    if (!task) return
+    task.credit += credit
+    this.#wake()
+  }
+
+  /** Ends a request without a word; its pages are free at once. */
+  cancel(id: number): void {
+    this.#forget(id)
+    this.#wake()
+  }
+
+  stats(): EngineStats {
+    const { totalPages, freePages, cachedPages, pageTokens } = this.#cache
+    return {
+      running: this.#scheduler.running,
+      waiting: this.#scheduler.waiting,
+      pages: { total: totalPages, free: freePages, cached: cachedPages, tokens: pageTokens },
+      promptTokens: this.#counts.prompt,
+      generatedTokens: this.#counts.generated,
+      steps: this.#counts.steps,
+      preemptions: this.#scheduler.preemptions,
+      tokensPerSecond: this.#pace.tokensPerSecond,
+      memoryBytes: this.#parts.backend.allocatedBytes,
+    }
+  }
+
+  /** Fails all requests with DisposedError, then frees everything. */
+  async dispose(): Promise<void> {
+    if (!this.#disposed) {
+      this.#disposed = true
+      this.#failAll(new DisposedError())
+      this.#flush()
+      if (this.#parts.backend.interrupt) Atomics.store(this.#parts.backend.interrupt, 0, 1)
+    }
+    await this.#running
+    await this.#parts.backend.dispose()
+  }
+
+  /** Takes a request in; what is wrong with it is emitted as its error. */
+  #accept(id: number, start: () => void): void {
+    try {
+      if (this.#disposed) throw new DisposedError()
+      if (this.#tasks.has(id) || this.#scorings.has(id))
+        throw new InvalidOptionError(`request ${id} runs already`)
+      start()
+    } catch (error) {
+      this.#event.failed.push([id, toErrorData(error)])
+    }
+    this.#wake()
+  }
+
+  #checkTokens(ids: Int32Array, what: string): void {
+    const { vocabularySize } = this.#parts.model.config
+    if (ids.length === 0)
+      throw new InvalidOptionError(`${what} has no tokens: the model needs at least one to go on from`)
+    const wrong = ids.find((id) => id < 0 || id >= vocabularySize)
+    if (wrong !== undefined) {
+      throw new InvalidOptionError(
+        `${what} has token ${wrong}, but the model knows tokens 0 to ${vocabularySize - 1}`,
+      )
+    }
+  }
+
+  #wake(): void {
+    this.#awake = true
+    this.#running ??= this.#run()
+  }
+
+  /** Steps until there is nothing left to do. */
+  async #run(): Promise<void> {
+    while (this.#awake) {
+      await turnOfEvents() // messages are handled between steps
+      this.#awake = false
+      if (!this.#disposed && (await this.#step())) this.#awake = true
+      this.#flush()
+    }
+    this.#running = undefined
+  }
+
+  #flush(): void {
+    const event = this.#event
+    if (event.pieces.length + event.rows.length + event.ended.length + event.failed.length === 0) return
+    this.#event = emptyEvent()
+    this.#emit(event)
+  }
+
+  /** One step. False when nothing can go on. */
+  async #step(): Promise<boolean> {
+    let chunks: Chunk[] = []
+    try {
+      chunks = this.#scheduler.plan(this.#pace.rows)
+      const starved = this.#scheduler.takeStarved()
+      for (const sequence of starved) this.#fail(sequence, tooLarge())
+      if (chunks.length === 0) return starved.length > 0
+      const start = performance.now()
+      const logits = await this.#compute(chunks)
+      if (this.#disposed) return false
+      const generated = this.#counts.generated
+      const rows = this.#advance(chunks, logits)
+      const now = performance.now()
+      this.#counts.steps++
+      this.#pace.report(rows, this.#counts.generated - generated, now - start, now)
+    } catch (error) {
+      if (this.#disposed) return false
+      if (error instanceof Interrupted) {
+        if (this.#parts.backend.interrupt) Atomics.store(this.#parts.backend.interrupt, 0, 0)
+      } else if (chunks.length > 0) for (const { sequence } of chunks) this.#fail(sequence, error)
+      else this.#failAll(error) // no request can be blamed, and none may be left hanging
+    }
+    return true
+  }
+
+  /** Logits of the rows that are wanted, in the order of the chunks. */
+  async #compute(chunks: readonly Chunk[]): Promise<Float32Array> {
+    const { backend, model, pages } = this.#parts
+    const total = chunks.reduce((sum, { count }) => sum + count, 0)
+    const ids = new Int32Array(total)
+    const positions = new Int32Array(total)
+    const outputs: number[] = []
+    let row = 0
+    const sequences = chunks.map((chunk) => {
+      const { sequence, first, count } = chunk
+      for (let i = 0; i < count; i++) {
+        ids[row + i] = sequence.token(first + i)
+        positions[row + i] = sequence.firstPosition + first + i
+        if (wanted(sequence, first + i)) outputs.push(row + i)
+      }
+      row += count
+      const cached = this.#scheduler.cached(chunk)
+      return { first: row - count, length: count, cached, pages: sequence.place.cache!.pages }
+    })
+    const scope = backend.scope()
+    try {
+      const batch = { ids, positions, sequences, outputs: Int32Array.from(outputs) }
+      return await backend.read(forward(backend, model, batch, pages))
+    } finally {
+      scope.end()
+    }
+  }
+
+  /** After a step that succeeded: hands the logits out. Returns the number of tokens that were run. */
+  #advance(chunks: readonly Chunk[], logits: Float32Array): number {
+    const V = this.#parts.model.config.vocabularySize
+    let row = 0
+    let rows = 0
+    for (const chunk of chunks) {
+      const { sequence, first, count } = chunk
+      const from = row
+      for (let i = 0; i < count; i++) if (wanted(sequence, first + i)) row++
+      rows += count
+      if (!sequence.place.cache) continue // its request ended while the step ran
+      this.#scheduler.advance(chunk)
+      this.#counts.prompt += first + count < sequence.length ? count : count - 1
+      try {
+        if (sequence instanceof Scoring) this.#deliver(sequence, chunk, logits.slice(from * V, row * V), V)
+        else if (row > from) this.#continue(sequence as Answer, logits.subarray(from * V, row * V))
+      } catch (error) {
+        this.#fail(sequence, error)
+      }
+    }
+    return rows
+  }
+
+  #deliver(scoring: Scoring, { first, count }: Chunk, rows: Float32Array, V: number): void {
+    const fresh = Math.max(first, scoring.sent)
+    if (fresh < first + count) {
+      this.#event.rows.push([scoring.id, fresh, fresh === first ? rows : rows.slice((fresh - first) * V)])
+      scoring.sent = first + count
+    }
+    if (first + count < scoring.length) return
+    this.#scheduler.remove(scoring)
+    this.#scorings.delete(scoring.id)
+    this.#event.ended.push(scoring.id)
+  }
+
+  /** The next token of an answer; after the prompt the first token of all answers. */
+  #continue(answer: Answer, logits: Float32Array): void {
+    const { task } = answer
+    const { n } = task.request
+    task.cachedTokens ??= answer.place.found
+    const answers = [answer]
+    while (task.answers.length < n) {
+      const fork = new Answer(task, task.answers.length)
+      Object.assign(fork.place, { ...answer.place, cache: answer.place.cache!.fork() })
+      task.answers.push(fork)
+      this.#scheduler.adopt(fork)
+      answers.push(fork)
+    }
+    for (const one of answers) {
+      const piece = one.next(answers.length > 1 ? logits.slice() : logits, this.#sampler)
+      this.#counts.generated++
+      if (one.ended) this.#scheduler.remove(one)
+      this.#send(task, piece)
+    }
+    this.#endIfDone(task)
+  }
+
+  #send(task: Task, piece: Piece): void {
+    task.credit--
+    this.#event.pieces.push([task.id, piece])
+  }
+
+  #endIfDone(task: Task): void {
+    if (!task.ended) return
+    this.#tasks.delete(task.id)
+    this.#event.ended.push(task.id)
+  }
+
+  #fail(sequence: Sequence, error: unknown): void {
+    const { id } = sequence instanceof Scoring ? sequence : (sequence as Answer).task
+    if (this.#forget(id)) this.#event.failed.push([id, toErrorData(error)])
+  }
+
+  #failAll(error: unknown): void {
+    for (const id of [...this.#tasks.keys(), ...this.#scorings.keys()]) {
+      this.#forget(id)
+      this.#event.failed.push([id, toErrorData(error)])
+    }
+  }
+
+  #forget(id: number): boolean {
+    const scoring = this.#scorings.get(id)
+    if (scoring) this.#scheduler.remove(scoring)
+    for (const answer of this.#tasks.get(id)?.answers ?? []) this.#scheduler.remove(answer)
+    return this.#tasks.delete(id) || this.#scorings.delete(id)
+  }
+}
+
+const wanted = (sequence: Sequence, index: number): boolean =>
+  sequence.wantsAll || index === sequence.length - 1
+
+const emptyEvent = (): StepEvent => ({ type: "step", pieces: [], rows: [], ended: [], failed: [] })
+
+const tooLarge = () =>
+  new OutOfMemoryError(
+    "the cache of this request does not fit the memory that is left: shorten the prompt, or load the model with a smaller contextLength, cacheTokens or kind of weight",
+  )

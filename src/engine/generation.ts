@@ -1,0 +1,64 @@
+// What `generate` and `chat` return: pieces to iterate, or the whole text at once.
+import type { ToolCall } from "../chat/index.js"
+import { InvalidOptionError } from "../errors/index.js"
+import type { FinishReason, Piece, Usage } from "./options.js"
+
+/** A whole answer. */
+export interface Answer {
+  readonly text: string
+  readonly tokens: readonly number[]
+  readonly logprobs?: readonly NonNullable<Piece["logprobs"]>[]
+  readonly toolCalls?: readonly ToolCall[]
+  readonly finishReason: FinishReason
+  readonly usage: Usage
+}
+
+/**
+ * An answer that is being written. It starts when it is first asked for something, and can be read once: either
+ * piece by piece, or as a whole. Leaving the iteration early ends the work.
+ */
+export class Generation implements AsyncIterable<Piece> {
+  #start: (() => AsyncGenerator<Piece, void, void>) | undefined
+
+  constructor(start: () => AsyncGenerator<Piece, void, void>) {
+    this.#start = start
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Piece, void, void> {
+    const start = this.#start
+    if (!start) throw new InvalidOptionError("this generation was read already: call generate or chat again")
+    this.#start = undefined
+    return start()
+  }
+
+  /** Runs to the end; the text of the first answer. */
+  async text(): Promise<string> {
+    const [first] = await this.result()
+    return first.text
+  }
+
+  /** Runs to the end; all answers. */
+  async result(): Promise<Answer[]> {
+    const answers: {
+      texts: string[]
+      tokens: number[]
+      logprobs: NonNullable<Piece["logprobs"]>[]
+      last?: Piece
+    }[] = []
+    for await (const piece of this) {
+      const answer = (answers[piece.index] ??= { texts: [], tokens: [], logprobs: [] })
+      answer.texts.push(piece.text)
+      if (piece.token !== undefined) answer.tokens.push(piece.token)
+      if (piece.logprobs) answer.logprobs.push(piece.logprobs)
+      if (piece.finishReason) answer.last = piece
+    }
+    return answers.map(({ texts, tokens, logprobs, last }) => ({
+      text: texts.join(""),
+      tokens,
+      ...(logprobs.length > 0 && { logprobs }),
+      ...(last?.toolCalls && { toolCalls: last.toolCalls }),
+      finishReason: last!.finishReason!,
+      usage: last!.usage!,
+    }))
+  }
+}

@@ -1,0 +1,171 @@
+// From a path on this disk to everything an engine works with (Node only): backend, weights, cache, tokenizer.
+import { resolve } from "node:path"
+import { z } from "zod"
+import { createBackend, type Backend } from "../backends/index.js"
+import { chatFormatOf } from "../chat/index.js"
+import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
+import { type Checkpoint, openCheckpoint, type TokenizerSource } from "../formats/node.js"
+import { layoutOf, loadModel } from "../model/checkpoint.js"
+import type { ModelConfig } from "../model/config.js"
+import type { Model } from "../model/llama.js"
+import { pageBytes, type Weight } from "../ops/ops.js"
+import { Tokenizer } from "../tokenizer/index.js"
+import { rowBytes, type WeightKind } from "../weights/kind.js"
+import type { EngineParts } from "./engine.js"
+import type { LoadedModel, ModelInfo } from "./link.js"
+import type { EngineOptions } from "./load-options.js"
+
+export interface LoadHooks {
+  onWeights?: (loaded: number, total: number) => void
+  signal?: AbortSignal
+}
+
+/** Tokens a page of the cache; a prefix is shared in whole pages. */
+const pageTokens = 16
+/** Cache that is made room for where the caller says nothing. */
+const defaultCacheBytes = 2 ** 30
+/** Tokens that models with a short context get room for, so that several sequences fit. */
+const sharedCacheTokens = 16384
+
+export async function loadFromDisk(
+  path: string,
+  options: EngineOptions,
+  { onWeights, signal }: LoadHooks,
+): Promise<{ parts: EngineParts; loaded: LoadedModel }> {
+  const checkpoint = await openCheckpoint(path)
+  try {
+    signal?.throwIfAborted()
+    const { config } = await layoutOf(checkpoint) // refuses what cannot work before threads and memory are taken
+    checkContext(options, config)
+    const tokenizer = readTokenizer(checkpoint)
+    const backend = await createBackend(options.backend, { threads: options.threads })
+    try {
+      const model = await loadModel(checkpoint, backend, {
+        weights: options.weights,
+        onProgress: onWeights,
+        signal,
+      })
+      return assemble(checkpoint, options, backend, model, tokenizer)
+    } catch (error) {
+      await backend.dispose()
+      throw error
+    }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+function checkContext({ contextLength, cacheTokens }: EngineOptions, config: ModelConfig): void {
+  if (contextLength !== undefined && contextLength > config.contextLength) {
+    throw new InvalidOptionError(
+      `contextLength ${contextLength} is more than the ${config.contextLength} tokens this model was made for`,
+    )
+  }
+  if (cacheTokens !== undefined && contextLength !== undefined && cacheTokens < contextLength) {
+    throw new InvalidOptionError(
+      `cacheTokens ${cacheTokens} cannot hold one context of ${contextLength} tokens`,
+    )
+  }
+}
+
+function assemble(
+  checkpoint: Checkpoint,
+  options: EngineOptions,
+  backend: Backend,
+  model: Model,
+  tokenizer: Tokenizer,
+): { parts: EngineParts; loaded: LoadedModel } {
+  const { config } = model
+  const weights = weightsOf(model)
+  const dtype =
+    options.cacheType === "auto" ? (Object.keys(weights).join() === "f32" ? "f32" : "f16") : options.cacheType
+  const { layers, kvHeads, headWidth } = config
+  const form = { layers, kvHeads, headWidth, pageTokens, dtype } as const
+  const affordable = Math.floor(defaultCacheBytes / pageBytes({ ...form, capacity: 1 })) * pageTokens
+  const contextLength =
+    options.contextLength ?? Math.min(config.contextLength, options.cacheTokens ?? Math.max(affordable, 2048))
+  const cacheTokens = options.cacheTokens ?? Math.max(contextLength, Math.min(affordable, sharedCacheTokens))
+  const layout = { ...form, capacity: Math.ceil(cacheTokens / pageTokens) }
+  const pages = backend.createPages(layout)
+  const info: ModelInfo = {
+    path: resolve(checkpoint.path),
+    format: checkpoint.format,
+    name: nameOf(checkpoint),
+    weights,
+    weightBytes: Object.values(weights).reduce((sum, bytes) => sum + bytes, 0),
+    backend: backend.description,
+    backendName: backend.name,
+    threads: backend.threads,
+    contextLength,
+    cacheTokens: layout.capacity * pageTokens,
+    cacheBytes: layout.capacity * pageBytes(layout),
+    chatTemplate: checkpoint.chatTemplate,
+    hasChat: checkpoint.chatTemplate !== undefined || chatFormatOf(tokenizer) !== undefined,
+  }
+  return {
+    parts: { backend, model, tokenizer, pages, contextLength },
+    loaded: {
+      config,
+      info,
+      tokenizer: tokenizer.serialize(),
+      defaults: defaultsOf(checkpoint.generationConfig),
+      stopTokens: stopTokensOf(config, tokenizer),
+      interrupt: backend.interrupt,
+    },
+  }
+}
+
+function readTokenizer({ tokenizer: source, path }: Checkpoint): Tokenizer {
+  if (!source) {
+    throw new InvalidFileError(
+      `${path} has no tokenizer: put the tokenizer.json or tokenizer.model of the model (for llama2.c its tokenizer.bin) beside it`,
+    )
+  }
+  const readers: {
+    [K in TokenizerSource["kind"]]: (from: Extract<TokenizerSource, { kind: K }>) => Tokenizer
+  } = {
+    "tokenizer.json": ({ text }) => Tokenizer.fromTokenizerJson(text),
+    tiktoken: ({ bytes }) => Tokenizer.fromTiktoken(bytes),
+    gguf: ({ metadata }) => Tokenizer.fromGguf(metadata),
+    llama2c: ({ bytes, vocabularySize }) => Tokenizer.fromLlama2c(bytes, vocabularySize),
+  }
+  return (readers[source.kind] as (from: TokenizerSource) => Tokenizer)(source)
+}
+
+/** What generation_config.json asks for, where it is a number that can be used; else what Meta recommends. */
+function defaultsOf(generationConfig: unknown): LoadedModel["defaults"] {
+  const wanted = z
+    .object({
+      temperature: z.number().min(0).max(100).default(0.6).catch(0.6),
+      top_p: z.number().gt(0).max(1).default(0.9).catch(0.9),
+    })
+    .catch({ temperature: 0.6, top_p: 0.9 })
+    .parse(generationConfig ?? {})
+  return { temperature: wanted.temperature, topP: wanted.top_p }
+}
+
+/** Llama 3 ends a text, a message that waits for a tool, and a turn with a token each, whatever the config says. */
+function stopTokensOf(config: ModelConfig, tokenizer: Tokenizer): number[] {
+  const named = ["<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"].map((text) => tokenizer.idOf(text))
+  const own = config.stopTokens.length > 0 ? config.stopTokens : [tokenizer.eos]
+  return [...new Set([...own, ...named])].filter((id): id is number => id !== undefined)
+}
+
+function weightsOf({ embedding, blocks, output }: Model): Partial<Record<WeightKind, number>> {
+  const bytes: Partial<Record<WeightKind, number>> = {}
+  const add = ({ kind, shape: [rows, columns] }: Weight) => {
+    bytes[kind] = (bytes[kind] ?? 0) + rows * rowBytes(kind, columns)
+  }
+  add(embedding)
+  if (output !== embedding) add(output)
+  for (const { attention, feedForward } of blocks) {
+    for (const weight of [...Object.values(attention), ...Object.values(feedForward)] as Weight[]) add(weight)
+  }
+  return bytes
+}
+
+function nameOf({ tensors, config }: Checkpoint): string | undefined {
+  const name =
+    tensors.metadata.get("general.name") ?? (config as { _name_or_path?: unknown } | undefined)?._name_or_path
+  return typeof name === "string" && name !== "" ? name.slice(0, 200) : undefined
+}
