@@ -8,7 +8,7 @@ import { writeFileAtomically } from "../formats/write-file.js"
 import type { GgufValue } from "../formats/gguf-values.js"
 import { writeGguf } from "../formats/write-gguf.js"
 import { writeSafetensors } from "../formats/write-safetensors.js"
-import type { NewTensor } from "../formats/tensor-file.js"
+import type { TensorEntry } from "../formats/tensor-file.js"
 import { exportGguf, exportTokenizerJson, type Tokenizer } from "../tokenizer/index.js"
 import { convertRows, decode, kindEncodings, rowBytes, type WeightKind } from "../weights/index.js"
 import { kindFor, layoutOf, readRows, reorder, type Layout, type Source } from "./checkpoint.js"
@@ -40,7 +40,7 @@ export interface ConvertOptions {
 
 /** A tensor to be written: where it comes from and what it becomes. */
 interface Job {
-  readonly tensor: NewTensor
+  readonly tensor: TensorEntry
   readonly source: Source
   readonly kind: WeightKind
   /** Row order of each head in the target, where it interleaves them. */
@@ -83,7 +83,7 @@ export async function convertModel(checkpoint: Checkpoint, options: ConvertOptio
     return
   }
   const entries = jobs.map((job) => job.tensor)
-  const divisors = frequencyDivisors(layout)
+  const divisors = layout.frequencyDivisors ?? frequencyDivisors(layout.config)
   if (divisors)
     entries.unshift({
       name: "rope_freqs.weight",
@@ -144,11 +144,10 @@ async function* converted(
 }
 
 /** Unscaled frequency over the model's own, as GGUF's `rope_freqs.weight` has it; undefined without scaling. */
-function frequencyDivisors(layout: Layout): Float32Array | undefined {
-  if (layout.frequencyDivisors) return layout.frequencyDivisors
-  if (!layout.config.ropeScaling) return undefined
-  const plain = inverseFrequencies({ ...layout.config, ropeScaling: undefined })
-  const scaled = inverseFrequencies(layout.config)
+export function frequencyDivisors(config: ModelConfig): Float32Array | undefined {
+  if (!config.ropeScaling) return undefined
+  const plain = inverseFrequencies({ ...config, ropeScaling: undefined })
+  const scaled = inverseFrequencies(config)
   return plain.map((frequency, i) => frequency / scaled[i])
 }
 
