@@ -36,6 +36,8 @@ describe("honest templates", () => {
     ["{% for m in messages if m.role == 'user' %}u{% else %}none{% endfor %}", "u"],
     ["{% for m in messages if m.role == 'x' %}u{% else %}none{% endfor %}", "none"],
     ["{{ (1 if messages else 2) ~ (messages[0]['content'].strip() or 'empty') }}", "1hi"],
+    ["{{ ['a', 'b', 'c'] | reject('equalto', 'b') | join(',') }}", "a,c"],
+    ["{{ [1, 2, 3] | select('odd') | list }}", "[1, 3]"],
     ["{# a comment #}{{- '  a' -}}  b", "  ab"],
   ]
   for (const [template, text] of honest) test(template, () => expect(render(template)).toBe(text))
@@ -49,7 +51,7 @@ describe("honest templates", () => {
       {%- if '</think>' in m.content %}{% set c = m.content.split('</think>')[-1] %}{% else %}{% set c = m.content %}{% endif %}
       {%- if m.role == 'user' and not last %}<{{ c | trim }}>{% elif m.role == 'assistant' %}({{ c | trim | replace('q', 'k') }})
       {%- else %}{{ raise_exception('role') }}{% endif %}{% endfor %}`
-    expect(() => renderTemplate(template, { messages }, { work: 2e8 })).not.toThrow()
+    expect(() => renderTemplate(template, { messages }, { work: 1e8 })).not.toThrow()
   })
 })
 
@@ -145,6 +147,7 @@ describe("hostile templates end soon with a typed error", () => {
     "many signs": `{{ ${"-".repeat(50_000)}1 }}`,
     "much white space": `${" ".repeat(200_000)}{% x %}`,
     "a huge template": "x".repeat(300_000),
+    "a filter with an unknown test": "{{ [1] | select('constructor') }}",
     "an unknown filter": "{{ 'a' | center(100000000) }}",
     "an open statement": "{% for",
     "an open list": "{{ [",
@@ -158,9 +161,9 @@ describe("hostile templates end soon with a typed error", () => {
   for (const [name, template] of Object.entries(hostile))
     test(name, () => {
       const start = performance.now()
-      // a tenth of the default budget, to keep the suite quick
+      // a quarter of the default budget, to keep the suite quick
       expect(() => renderTemplate(template, variables, { work: 5e7 })).toThrow(InvalidFileError)
-      expect(performance.now() - start).toBeLessThan(2000)
+      expect(performance.now() - start).toBeLessThan(8000)
     })
 
   test("the default budget ends nested loops too", () => {

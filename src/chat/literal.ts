@@ -185,14 +185,18 @@ export class LiteralReader {
 
   /** The character that a backslash sequence stands for; an unknown sequence stands for itself, as in Python. */
   #escape(): string {
-    const hex = this.match(/\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8})/y)
-    if (hex !== undefined) {
-      const code = Number.parseInt(hex.slice(2), 16)
-      if (code > 0x10ffff) this.fail("a code point of Unicode")
-      return String.fromCodePoint(code)
+    const letter = this.text[this.at + 1]
+    if (letter === "x" || letter === "u" || letter === "U") {
+      const hex = this.match(/\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8})/y)
+      if (hex !== undefined) {
+        const code = Number.parseInt(hex.slice(2), 16)
+        if (code > 0x10ffff) this.fail("a code point of Unicode")
+        return String.fromCodePoint(code)
+      }
+    } else if (letter >= "0" && letter <= "7") {
+      const octal = this.match(/\\[0-7]{1,3}/y)!
+      return String.fromCharCode(Number.parseInt(octal.slice(1), 8))
     }
-    const octal = this.match(/\\[0-7]{1,3}/y)
-    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal.slice(1), 8))
     const pair = this.#rawEscape()
     return escapes.get(pair[1]) ?? pair
   }

@@ -1,6 +1,7 @@
 // The direct encoder against a Jinja template of the same documented format, and against Meta's own examples.
 import { Template } from "@huggingface/jinja"
-import { describe, expect, test } from "vitest"
+import { describe, expect, expectTypeOf, test } from "vitest"
+import type { Tokenizer } from "../tokenizer/index.js"
 import { type ChatOptions, chatFormatOf, chatText, encodeChat } from "./chat.js"
 import type { Message, Tool } from "./messages.js"
 import type { ChatTokenizer } from "./parts.js"
@@ -244,6 +245,10 @@ describe("what users write stays text", () => {
       expect(shown(ids)).toContain("<|eot_id|><|start_header_id|>system")
     }
   })
+})
+
+test("the tokenizer of this package is one for chat", () => {
+  expectTypeOf<Tokenizer>().toExtend<ChatTokenizer>()
 })
 
 describe("continuing and refusing", () => {
