@@ -91,29 +91,23 @@ export class EngineClient {
     signal?: AbortSignal,
   ): Promise<Float32Array> {
     const logits = logitsMemory(ids.length, vocabularySize)
-    let stop = () => {}
+    const { promise, receiver } = awaited<void>()
+    const rows = (first: number, values: Float32Array) => logits.set(values, first * vocabularySize)
+    const command = (id: number): Command => ({ type: "score", id, ids, firstPosition })
+    const run = await this.#start(command, signal, { ...receiver, rows, end: receiver.done })
     try {
-      await new Promise<void>((resolve, reject) => {
-        const receiver: Receiver = {
-          rows: (first, rows) => logits.set(rows, first * vocabularySize),
-          end: resolve,
-          fail: reject,
-        }
-        this.#start((id) => ({ type: "score", id, ids, firstPosition }), signal, receiver).then((run) => {
-          stop = () => run.stop(true)
-        }, reject)
-      })
+      await promise
     } finally {
-      stop()
+      run.stop(true)
     }
     return logits
   }
 
   async stats(): Promise<EngineStats> {
-    return new Promise((resolve, reject) => {
-      const receiver: Receiver = { stats: resolve, end: () => {}, fail: reject }
-      this.#start((id) => ({ type: "stats", id }), undefined, receiver).catch(reject)
-    })
+    const { promise, receiver } = awaited<EngineStats>()
+    const command = (id: number): Command => ({ type: "stats", id })
+    await this.#start(command, undefined, { ...receiver, stats: receiver.done, end: () => {} })
+    return promise
   }
 
   /** Ends everything; what runs fails with DisposedError. */
@@ -133,7 +127,8 @@ export class EngineClient {
   ): Promise<Run> {
     signal?.throwIfAborted()
     const link = await unlessAborted(this.#connect(), signal)
-    if (this.#link !== link) throw crashed()
+    if (this.#link !== link)
+      throw new EngineCrashedError("the engine ended before it took the request: ask again")
     const id = this.#ids++
     const isCurrent = () => this.#link === link
     const post = (command: Command) => {
@@ -217,15 +212,19 @@ export class EngineClient {
   }
 
   #failAll(error: Error): void {
-    for (const receiver of [...this.#receivers.values()]) receiver.fail(error)
+    for (const receiver of this.#receivers.values()) receiver.fail(error)
   }
 }
 
-export const crashed = (cause?: unknown): EngineCrashedError =>
-  new EngineCrashedError(
-    `the engine ended unexpectedly${cause instanceof Error ? `: ${cause.message}` : ""}; what was running is lost, the next request starts it again`,
-    { cause },
-  )
+/** A promise, and the ends of it that a receiver holds. It may fail before anybody waits for it. */
+function awaited<T>() {
+  let receiver!: { done: (value: T) => void; fail: (error: unknown) => void }
+  const promise = new Promise<T>((resolve, reject) => {
+    receiver = { done: resolve, fail: reject }
+  })
+  promise.catch(() => {})
+  return { promise, receiver }
+}
 
 function logitsMemory(rows: number, vocabularySize: number): Float32Array {
   try {

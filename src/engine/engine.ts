@@ -4,6 +4,7 @@ import { type Backend, Interrupted } from "../backends/backend.js"
 import {
   ContextOverflowError,
   DisposedError,
+  EngineCrashedError,
   InvalidOptionError,
   OutOfMemoryError,
   UnsupportedError,
@@ -41,6 +42,7 @@ const mostScoredLogits = 1 << 22
 export class Engine {
   readonly #parts: EngineParts
   readonly #emit: (event: EngineEvent) => void
+  readonly #onFatal: (error: EngineCrashedError) => void
   readonly #cache: KvCache
   readonly #scheduler: Scheduler
   readonly #sampler: Sampler
@@ -54,9 +56,15 @@ export class Engine {
   #running: Promise<void> | undefined
   #disposed = false
 
-  constructor(parts: EngineParts, emit: (event: EngineEvent) => void) {
+  /** `onFatal` is told when the backend broke down: what runs is lost, and the engine is of no use any more. */
+  constructor(
+    parts: EngineParts,
+    emit: (event: EngineEvent) => void,
+    onFatal: (error: EngineCrashedError) => void,
+  ) {
     this.#parts = parts
     this.#emit = emit
+    this.#onFatal = onFatal
     this.#cache = new KvCache(parts.pages)
     const { vocabularySize } = parts.model.config
     this.#scheduler = new Scheduler(this.#cache, {
@@ -213,6 +221,10 @@ export class Engine {
       if (this.#disposed) return false
       if (error instanceof Interrupted) {
         if (this.#parts.backend.interrupt) Atomics.store(this.#parts.backend.interrupt, 0, 0)
+      } else if (error instanceof EngineCrashedError) {
+        this.#disposed = true
+        this.#onFatal(error)
+        return false
       } else if (chunks.length > 0) for (const { sequence } of chunks) this.#fail(sequence, error)
       else this.#failAll(error) // no request can be blamed, and none may be left hanging
     }

@@ -13,6 +13,7 @@ import { localLink } from "./local-link.js"
 import { checkGenerateOptions, type GenerateOptions } from "./options.js"
 import type { EngineStats, GenerateRequest } from "./protocol.js"
 import { randomSeed } from "./random.js"
+import { workerLink } from "./worker-link.js"
 
 /** What `chat` takes beside the messages. */
 export interface ChatGenerateOptions extends Omit<GenerateOptions, "special">, Omit<ChatOptions, "template"> {
@@ -51,10 +52,9 @@ export class Llama implements AsyncDisposable {
     const { resolveSource } = await import("./source.js")
     const path = await resolveSource(source, { token, revision, signal, onProgress })
     const settings = engineOptions.parse(engine)
-    const open: OpenLink = localLink(async (hooks) => {
-      const { loadFromDisk } = await import("./load-model.js")
-      return loadFromDisk(path, settings, hooks)
-    })
+    const open = inProcess
+      ? localLink(async (hooks) => (await import("./load-model.js")).loadFromDisk(path, settings, hooks))
+      : workerLink(path, settings)
     return Llama.open(open, { onProgress, signal })
   }
 
@@ -155,7 +155,7 @@ export class Llama implements AsyncDisposable {
       maxTokens: options.maxTokens,
       stop: typeof stop === "string" ? [stop] : stop,
       stopTokens: [...(options.ignoreEos ? [] : stopTokens), ...(options.stopTokens ?? [])],
-      logprobs: logprobs === false ? undefined : Number(logprobs === true ? 0 : logprobs),
+      logprobs: logprobs === false ? undefined : logprobs === true ? 0 : logprobs,
       n: options.n ?? 1,
       slide: options.contextOverflow === "slide",
     }

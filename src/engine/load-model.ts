@@ -115,7 +115,8 @@ function assemble(
   }
 }
 
-function readTokenizer({ tokenizer: source, path }: Checkpoint): Tokenizer {
+/** The tokenizer that a checkpoint brings. */
+export function readTokenizer({ tokenizer: source, path }: Checkpoint): Tokenizer {
   if (!source) {
     throw new InvalidFileError(
       `${path} has no tokenizer: put the tokenizer.json or tokenizer.model of the model (for llama2.c its tokenizer.bin) beside it`,

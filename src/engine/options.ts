@@ -76,7 +76,7 @@ export interface GenerateOptions {
 
 export function checkGenerateOptions(options: unknown): GenerateOptions {
   const result = generateOptions.safeParse(options ?? {})
-  if (result.success) return result.data as GenerateOptions
+  if (result.success) return result.data
   const problems = result.error.issues
     .slice(0, 5)
     .map((issue) => (issue.path.length > 0 ? `${issue.path.join(".")}: ${issue.message}` : issue.message))

@@ -220,7 +220,7 @@ export class Sampler {
     for (let id = 0; id < candidates.count; id++) candidates.ids[id] = id
     this.#byLogit(logits)
     if (top > 0) this.#selector.keepLargest(candidates, undefined, top)
-    const ids = [...candidates.ids.subarray(0, candidates.count)].sort(
+    const ids = [...candidates.ids.subarray(0, candidates.count)].toSorted(
       (a, b) => logits[b] - logits[a] || a - b,
     )
     return {

@@ -81,12 +81,12 @@ export class Scheduler {
       !sequence.paused && (sequence.length - sequence.place.done === 1) === decoding
     const decoding = this.#running
       .filter((sequence) => ready(sequence, true) && !sequence.wantsAll)
-      .sort((a, b) => a.place.step - b.place.step)
+      .toSorted((a, b) => a.place.step - b.place.step)
       .slice(0, this.#limits.sequences)
     for (const sequence of decoding) this.#take(sequence, 1, chunks)
     let left = Math.max(leastPrefill, rows - chunks.length)
     let scored = this.#limits.scoredRows
-    for (const sequence of [...this.#running]) {
+    for (const sequence of this.#running.slice()) {
       if (left <= 0) break
       if (sequence.paused || chunks.some((chunk) => chunk.sequence === sequence)) continue
       const remaining = sequence.length - sequence.place.done

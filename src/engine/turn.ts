@@ -2,7 +2,8 @@
 
 const channel = typeof setImmediate === "function" ? undefined : new MessageChannel()
 const waiting: (() => void)[] = []
-if (channel) channel.port1.onmessage = () => waiting.shift()?.()
+channel?.port1.addEventListener("message", () => waiting.shift()?.())
+channel?.port1.start()
 
 /** Resolves after one turn of the event loop. Unlike a timer it is not delayed by browsers. */
 export function turnOfEvents(): Promise<void> {
