@@ -17,7 +17,7 @@ export async function createBackend(
     case "wasm":
       return (await import("./wasm/wasm.js")).WasmBackend.create(options)
     case "reference":
-      return (await import("./reference/reference.js")).ReferenceBackend.create(options)
+      return (await import("./reference/reference.js")).ReferenceBackend.create()
     default:
       throw new InvalidOptionError(
         `unknown backend ${JSON.stringify(name)}: expected "auto", ${backendNames.map((known) => `"${known}"`).join(" or ")}`,

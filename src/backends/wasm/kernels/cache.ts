@@ -48,6 +48,11 @@ export function storeUnit(command: usize, token: i32): void {
       key += 4
       value += 4
     }
+    // Columns that only fill up to eight are multiplied with zeros: they must be numbers.
+    for (let e: usize = width; e < <usize>eights(width); e++) {
+      if (element == 2) store<u16>(keys + e * 16 + halfPosition(inPage & 7), 0)
+      else store<f32>(keys + e * 32 + (inPage & 7) * 4, 0)
+    }
     target += 2 * bytes
   }
 }

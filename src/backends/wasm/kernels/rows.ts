@@ -58,7 +58,8 @@ function integerRow(kind: i32, panel: usize, row: usize, k: i32, rowScale: f32, 
       for (let i: usize = 0; i < <usize>GROUP; i++) {
         const byte = <u32>load<u8>(lane + (i >> 3) * 64 + (i & 3))
         const nibble = i & 4 ? byte >> 4 : byte & 15
-        store<f32>(y + i * 4, (<f32>nibble + offset) * scale + minimum)
+        const value = (<f32>nibble + offset) * scale
+        store<f32>(y + i * 4, kind == Kind.Int4 ? value : value + minimum)
       }
     }
     y += GROUP * 4

@@ -1,0 +1,76 @@
+// How a linear becomes commands: one token streams the weight (LinearVector), many go through it panel by panel
+// (LinearMatrix), at most MAX_MATRIX_TOKENS at a time. A weight in another heap gets its operands copied over.
+import type { Recorder } from "./commands.js"
+import { MAX_MATRIX_TOKENS, Op } from "./opcodes.js"
+import { layouts, type WasmWeight } from "./weights.js"
+
+/** The backend as the recording functions see it. */
+export interface Recording {
+  main(): Recorder
+  record(recorder: Recorder, op: Op, units: number, args: readonly number[]): void
+  copy(from: Recorder, address: number, to: Recorder, target: number, bytes: number): void
+  threads(): number
+}
+
+interface LinearOperands {
+  readonly tokens: number
+  /** Records of quantized activations, or rows of floats. */
+  readonly address: number
+  readonly stride: number
+  readonly target: number
+}
+
+/** Operands and results in another heap take at most this much of it. */
+const stagingBytes = 64 * 2 ** 20
+/** A unit of LinearVector reads about this much: large enough to be worth a claim, small enough to balance. */
+const vectorUnitBytes = 64 * 1024
+
+export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOperands): void {
+  const { recorder } = weight.place
+  const main = backend.main()
+  const [N] = weight.shape
+  if (recorder === main) {
+    for (let first = 0; first < x.tokens; first += MAX_MATRIX_TOKENS) {
+      const tokens = Math.min(MAX_MATRIX_TOKENS, x.tokens - first)
+      recordPart(backend, weight, {
+        ...x,
+        tokens,
+        address: x.address + first * x.stride,
+        target: x.target + first * N * 4,
+      })
+    }
+    return
+  }
+  const atOnce = Math.max(1, Math.min(MAX_MATRIX_TOKENS, Math.floor(stagingBytes / (x.stride + N * 4))))
+  for (let first = 0; first < x.tokens; first += atOnce) {
+    const tokens = Math.min(atOnce, x.tokens - first)
+    const address = recorder.staging.allocate(tokens * x.stride)
+    const target = recorder.staging.allocate(tokens * N * 4)
+    backend.copy(main, x.address + first * x.stride, recorder, address, tokens * x.stride)
+    recordPart(backend, weight, { tokens, address, stride: x.stride, target })
+    backend.copy(recorder, target, main, x.target + first * N * 4, tokens * N * 4)
+    recorder.staging.reset()
+  }
+}
+
+function recordPart(backend: Recording, weight: WasmWeight, x: LinearOperands): void {
+  const [N, K] = weight.shape
+  const { recorder, address, bytes } = weight.place
+  const { kind, panelRows } = layouts[weight.kind]
+  const panels = Math.ceil(N / panelRows)
+  const each = Math.max(1, Math.round((vectorUnitBytes * panels) / bytes))
+  const [op, units] = x.tokens === 1 ? [Op.LinearVector, Math.ceil(panels / each)] : [Op.LinearMatrix, panels]
+  backend.record(recorder, op, units, [x.address, x.stride, address, x.target, x.tokens, K, N, kind, each])
+}
+
+interface QuantizeOperands {
+  readonly tokens: number
+  readonly columns: number
+  readonly source: number
+  readonly target: number
+  readonly stride: number
+}
+
+export function recordQuantize(backend: Recording, x: QuantizeOperands): void {
+  backend.record(backend.main(), Op.Quantize, x.tokens, [x.source, x.target, x.columns, x.stride])
+}
