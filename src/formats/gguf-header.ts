@@ -34,7 +34,7 @@ export class PrefixTooShort {
 // Llama 3.2 has 8 MB of metadata, nearly all of it 128256 tokens and 280147 merges.
 export const maxHeaderBytes = 2 ** 27
 const maxStringBytes = 2 ** 24
-const maxListedValues = 2 ** 22
+const maxListedValues = 2 ** 21
 const maxNesting = 8
 const maxEntries = 2 ** 16
 const maxTensors = 2 ** 20
@@ -109,7 +109,8 @@ function readArray(cursor: Cursor, key: string, depth: number): GgufArray {
   }
   if (of === "string" || of === "bool" || of === "uint64" || of === "int64") {
     const count = cursor.listed(key, of === "bool" ? 1 : 8)
-    const value = Array.from({ length: count }, () => readScalar(cursor, of))
+    const value: unknown[] = []
+    for (let i = 0; i < count; i++) value.push(readScalar(cursor, of))
     return { type: "array", of, value } as GgufArray
   }
   return { type: "array", of, value: cursor.numbers(of, key) }
@@ -209,6 +210,12 @@ class Cursor {
     return this.#view.getBigUint64(this.#take(8), true)
   }
 
+  /** A 64-bit count as a number: exact below 2^53, and no less than 2^53 above. */
+  #length(): number {
+    const start = this.#take(8)
+    return this.#view.getUint32(start, true) + this.#view.getUint32(start + 4, true) * 2 ** 32
+  }
+
   view(length: number): DataView {
     const start = this.#take(length)
     return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + start, length)
@@ -216,7 +223,7 @@ class Cursor {
 
   /** A count of things that take `bytesEach` or more, so that it cannot exceed what the file has room for. */
   count(what: string, bytesEach: number, limit: number): number {
-    const count = Number(this.u64())
+    const count = this.#length()
     if (count > limit || count * bytesEach > this.#fileSize - this.at)
       throw new InvalidFileError(
         `${this.name} announces ${count} ${what}, more than ${limit} or than its ${this.#fileSize} bytes can hold`,

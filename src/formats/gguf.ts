@@ -66,7 +66,7 @@ async function readHeader(source: ByteSource): Promise<GgufHeader> {
       return parseGgufHeader(prefix, source.size, source.name)
     } catch (error) {
       if (!(error instanceof PrefixTooShort)) throw error
-      length = Math.min(source.size, maxHeaderBytes, Math.max(error.bytes, length * 4))
+      length = Math.min(source.size, maxHeaderBytes, Math.max(error.bytes, length * 8))
     }
   }
 }

@@ -75,13 +75,21 @@ test("an OrderedDict with module state, parameters, and protocol 4 are read", as
 
   const short = (text: string) => concat([0x8c, text.length], utf8(text))
   const untyped = pickle.tuple(
-    ...[pickle.text("storage"), concat(short("torch.storage"), short("UntypedStorage"), [0x93])],
-    ...[pickle.text("0"), pickle.text("cpu"), pickle.int(8)],
+    pickle.text("storage"),
+    concat(short("torch.storage"), short("UntypedStorage"), [0x93]),
+    pickle.text("0"),
+    pickle.text("cpu"),
+    pickle.int(8),
   )
   const rebuilt = pickle.call(
     concat(short("torch._utils"), short("_rebuild_tensor_v3"), [0x93]),
-    ...[pickle.persistent(untyped), pickle.int(0), pickle.tuple(pickle.int(4)), pickle.tuple(pickle.int(1))],
-    ...[pickle.no, pickle.none, pickle.global("torch", "bfloat16")],
+    pickle.persistent(untyped),
+    pickle.int(0),
+    pickle.tuple(pickle.int(4)),
+    pickle.tuple(pickle.int(1)),
+    pickle.no,
+    pickle.none,
+    pickle.global("torch", "bfloat16"),
   )
   const program = concat(
     [0x80, 4, 0x95, 0, 0, 0, 0, 0, 0, 0, 0],

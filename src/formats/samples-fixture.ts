@@ -14,7 +14,7 @@ export function temporaryFolder(): string {
 
 export const utf8 = (text: string) => new TextEncoder().encode(text)
 
-export function concat(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
+export function concat(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {
@@ -142,15 +142,20 @@ export function pickledTensor(tensor: TorchTensor): Uint8Array {
   const { name, storage, key, count, offset = 0, shape } = tensor
   const contiguous = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1))
   const id = pickle.tuple(
-    ...[pickle.text("storage"), pickle.global("torch", storage), pickle.text(key), pickle.text("cpu")],
+    pickle.text("storage"),
+    pickle.global("torch", storage),
+    pickle.text(key),
+    pickle.text("cpu"),
     pickle.int(count),
   )
   const rebuilt = pickle.call(
     pickle.global("torch._utils", "_rebuild_tensor_v2"),
-    ...[pickle.persistent(id), pickle.int(offset)],
+    pickle.persistent(id),
+    pickle.int(offset),
     pickle.tuple(...shape.map(pickle.int)),
     pickle.tuple(...(tensor.strides ?? contiguous).map(pickle.int)),
-    ...[pickle.no, pickle.call(pickle.global("collections", "OrderedDict"))],
+    pickle.no,
+    pickle.call(pickle.global("collections", "OrderedDict")),
   )
   return concat(pickle.text(name), rebuilt)
 }
