@@ -7,7 +7,7 @@ import { type WeightKind, weightKinds } from "../weights/kind.js"
 import type { Context } from "./context.js"
 import { UsageError } from "./failure.js"
 import { bytes, duration, oneLine } from "./format.js"
-import { openSource, tokenizerOf } from "./model-source.js"
+import { openSource } from "./model-source.js"
 import { startProgress } from "./progress.js"
 
 interface Flags {
@@ -69,6 +69,7 @@ async function convert(context: Context, from: string, to: string, flags: Flags)
   if (resolve(checkpoint.path) === path)
     throw new UsageError("a model cannot be converted onto itself: choose another name")
   const { convertModel } = await import("../model/convert.js")
+  const { readTokenizer } = await import("../engine/load-model.js")
   const start = performance.now()
   const progress = startProgress(err)
   const undo = lifetime.defer(() => progress.end())
@@ -79,7 +80,7 @@ async function convert(context: Context, from: string, to: string, flags: Flags)
       path,
       weights: flags.weights,
       name: flags.name ?? basename(checkpoint.path).replace(/\.[a-z0-9]+$/i, ""),
-      tokenizer: tokenizerOf(checkpoint),
+      tokenizer: checkpoint.tokenizer && readTokenizer(checkpoint),
       signal: lifetime.signal,
       onProgress({ tensor, done, total }) {
         size = total

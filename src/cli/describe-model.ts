@@ -1,11 +1,12 @@
 // What is known of a model without loading it: its numbers, its weights in the file and in memory, the cache that
 // a context takes. Plain data; how it looks, info.ts knows.
-import type { Checkpoint } from "../formats/checkpoint.js"
+import { chatFormatOf } from "../chat/index.js"
+import { readTokenizer } from "../engine/load-model.js"
+import type { Checkpoint } from "../formats/node.js"
 import type { ModelConfig } from "../model/config.js"
 import { kindFor, layoutOf, sourcesOf, type Layout, type Source } from "../model/checkpoint.js"
 import { pageBytes } from "../ops/ops.js"
 import { rowBytes, type Encoding, type WeightKind } from "../weights/index.js"
-import { tokenizerOf } from "./model-source.js"
 
 export interface ModelFacts {
   readonly path: string
@@ -13,6 +14,8 @@ export interface ModelFacts {
   readonly name: string | undefined
   readonly parameters: number
   readonly config: ModelConfig
+  /** The file brings divisors of the rotary frequencies instead of the rule that they come from. */
+  readonly hasFrequencyDivisors: boolean
   /** Bytes of each encoding in the file. */
   readonly weightsInFile: Readonly<Partial<Record<Encoding, number>>>
   /** Bytes of each kind once loaded. */
@@ -21,7 +24,7 @@ export interface ModelFacts {
     readonly weightBytes: number
     readonly cacheBytesPerToken: number
     readonly contextLength: number
-    /** The f16 cache of one conversation that fills `contextLength`. */
+    /** The cache of one conversation that fills `contextLength`. */
     readonly cacheBytes: number
     readonly totalBytes: number
   }
@@ -65,15 +68,15 @@ export async function describeModel(
     dtype: "f16",
   })
   const counted = contextLength ?? Math.min(config.contextLength, usualContext)
-  const tokenizer = tokenizerOf(checkpoint)
-  const speaksLlama3 =
-    tokenizer?.idOf("<|start_header_id|>") !== undefined && tokenizer.idOf("<|eot_id|>") !== undefined
+  const tokenizer = checkpoint.tokenizer && readTokenizer(checkpoint)
+  const speaksLlama3 = tokenizer !== undefined && chatFormatOf(tokenizer) !== undefined
   return {
     path: checkpoint.path,
     format: checkpoint.format,
     name: text(checkpoint.tensors.metadata.get("general.name")),
     parameters: sources.reduce((sum, source) => sum + source.rows * source.columns, 0),
     config,
+    hasFrequencyDivisors: layout.frequencyDivisors !== undefined,
     weightsInFile,
     weightsInMemory,
     memory: {
@@ -84,7 +87,7 @@ export async function describeModel(
       totalBytes: weightBytes + cacheBytesPerToken * counted,
     },
     tokenizer: tokenizer && {
-      kind: checkpoint.tokenizer!.kind,
+      kind: checkpoint.tokenizer.kind,
       size: tokenizer.size,
       specialTokens: tokenizer.special.size,
     },

@@ -1,6 +1,6 @@
 // What an error looks like to the person at the terminal: one or two lines that say what to do, and an exit code.
 import { CommanderError } from "commander"
-import { CriaError, InvalidOptionError } from "../errors/index.js"
+import { ContextOverflowError, CriaError, InvalidOptionError } from "../errors/index.js"
 import { harmless } from "./format.js"
 import { Interrupted } from "./lifetime.js"
 
@@ -39,6 +39,11 @@ export function describeFailure(error: unknown, reason?: unknown): Failure {
 }
 
 function messageOf(error: unknown): string {
+  if (error instanceof ContextOverflowError)
+    return (
+      `the prompt has ${error.promptTokens} tokens, but the context holds ${error.contextLength}: ` +
+      "shorten it, or make room with --context-length"
+    )
   if (error instanceof CriaError) return error.message
   if (!(error instanceof Error)) return String(error)
   const { code, path } = error as NodeJS.ErrnoException

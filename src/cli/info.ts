@@ -81,7 +81,6 @@ const chatNames: Readonly<Record<ModelFacts["chat"], string>> = {
 
 function rowsOf(facts: ModelFacts, tensors: number, fileSize: string): [string, string][] {
   const { config, memory, tokenizer } = facts
-  const scaling = config.ropeScaling
   const rows: [string, string][] = [
     ["Model", oneLine(facts.name ?? facts.path)],
     ["Format", `${formatNames[facts.format]}, ${count(tensors)} tensors${fileSize}`],
@@ -97,10 +96,7 @@ function rowsOf(facts: ModelFacts, tensors: number, fileSize: string): [string, 
       "Attention",
       `${config.queryHeads} query heads and ${config.kvHeads} key-value heads of ${config.headWidth}`,
     ],
-    [
-      "Positions",
-      `theta ${count(config.ropeTheta)}, ${scaling ? `llama3 scaling by ${scaling.factor} beyond ${count(scaling.originalContextLength)}` : "no scaling"}`,
-    ],
+    ["Positions", `theta ${count(config.ropeTheta)}, ${scalingOf(facts)}`],
     ["Context", `${count(config.contextLength)} tokens`],
     [
       "Vocabulary",
@@ -116,6 +112,12 @@ function rowsOf(facts: ModelFacts, tensors: number, fileSize: string): [string, 
       `cache ${bytes(memory.cacheBytes)} for ${count(memory.contextLength)} tokens`,
   ])
   return rows
+}
+
+function scalingOf({ config: { ropeScaling: scaling }, hasFrequencyDivisors }: ModelFacts): string {
+  if (hasFrequencyDivisors) return "scaled by the divisors in the file"
+  if (!scaling) return "no scaling"
+  return `llama3 scaling by ${scaling.factor} beyond ${count(scaling.originalContextLength)}`
 }
 
 const kinds = (sizes: Readonly<Record<string, number>>): string =>
@@ -140,7 +142,7 @@ function tensorTable(tensors: readonly TensorEntry[]): string {
 
 async function machineInfo(context: Context, flags: Flags): Promise<void> {
   const { out } = context
-  const { createBackend } = await import("../backends/create.js")
+  const { createBackend } = await import("../backends/index.js")
   const backend = await createBackend(flags.backend, { threads: flags.threads })
   const { name, threads, description } = backend
   await backend.dispose()

@@ -18,7 +18,8 @@ export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): 
       contextLength: flags.contextLength,
       weights: flags.weights,
       signal: lifetime.signal,
-      onProgress: ({ stage, done, total }) => progress.update(stage, done, total),
+      onProgress: ({ stage, loaded, total, file }) =>
+        progress.update(stage === "download" ? oneLine(file ?? "downloading") : "loading", loaded, total),
     })
     lifetime.defer(() => llama.dispose())
     progress.end()

@@ -54,15 +54,15 @@ async function end(error?: unknown): Promise<void> {
   await lifetime.close()
   const { err, out } = context
   const failure = error === undefined ? undefined : describeFailure(error, lifetime.signal.reason)
+  const exitCode = failure?.exitCode ?? 0
   if (failure && failure.message !== "")
     err.write(`${err.paint(["red", "bold"], "error:")} ${failure.message}\n`)
   if (failure && failure.message !== "" && debugging && error instanceof Error)
     err.write(`${stackOf(error)}\n`)
-  await Promise.race([
-    Promise.all([out.flush(), err.flush()]),
-    new Promise((resolve) => setTimeout(resolve, 1000).unref()),
-  ])
-  process.exit(failure?.exitCode ?? 0)
+  setTimeout(() => process.exit(exitCode), 1000) // a reader that does not read cannot hold the process
+  await out.flush()
+  await err.flush()
+  process.exit(exitCode)
 }
 
 function stackOf(error: Error): string {

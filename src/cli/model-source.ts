@@ -1,15 +1,14 @@
 // From what --model says to an open checkpoint, without loading any weights. For the commands that look into a
 // model instead of running it.
-import { InvalidFileError, ModelNotFoundError } from "../errors/index.js"
-import type { Checkpoint } from "../formats/checkpoint.js"
-import { Tokenizer } from "../tokenizer/index.js"
+import { ModelNotFoundError } from "../errors/index.js"
+import type { Checkpoint } from "../formats/node.js"
 import type { Context } from "./context.js"
 import { oneLine } from "./format.js"
 
 /** Opens the model that `source` means; it is closed at the end of the process at the latest. */
 export async function openSource({ env, lifetime }: Context, source: string): Promise<Checkpoint> {
   const { findModel, suggestModels } = await import("../hub/index.js")
-  const { openCheckpoint } = await import("../formats/checkpoint.js")
+  const { openCheckpoint } = await import("../formats/node.js")
   const wanted = source === "default" ? env["CRIA_MODEL"] : source
   if (!wanted)
     throw new ModelNotFoundError(
@@ -31,27 +30,4 @@ export async function openSource({ env, lifetime }: Context, source: string): Pr
   const checkpoint = await openCheckpoint(path)
   lifetime.defer(() => checkpoint.close())
   return checkpoint
-}
-
-/** The tokenizer that a checkpoint brings; undefined where it brings none. */
-export function tokenizerOf({ tokenizer, path }: Checkpoint): Tokenizer | undefined {
-  switch (tokenizer?.kind) {
-    case undefined:
-      return undefined
-    case "tokenizer.json": {
-      let json: unknown
-      try {
-        json = JSON.parse(tokenizer.text)
-      } catch (error) {
-        throw new InvalidFileError(`${path}: tokenizer.json is not JSON: fetch it again`, { cause: error })
-      }
-      return Tokenizer.fromTokenizerJson(json)
-    }
-    case "tiktoken":
-      return Tokenizer.fromTiktoken(tokenizer.bytes)
-    case "gguf":
-      return Tokenizer.fromGguf(tokenizer.metadata)
-    case "llama2c":
-      return Tokenizer.fromLlama2c(tokenizer.bytes, tokenizer.vocabularySize)
-  }
 }

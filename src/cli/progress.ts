@@ -14,8 +14,8 @@ export interface Progress {
 }
 
 export interface ProgressOptions {
-  /** What is counted. Default bytes. */
-  readonly unit?: "bytes" | string
+  /** What is counted. Default "bytes". */
+  readonly unit?: string
   /** Silence before the first line, in ms: what is quick shows nothing. Default 500. */
   readonly after?: number
   /** Time in ms, for tests. */

@@ -1,6 +1,6 @@
 // Reads a text from standard input without ever hanging on one that nobody writes to: a closed one, /dev/null, or
 // a pipe that a build server or a parent process left open. Knows nothing of what the text is for.
-import { fstatSync } from "node:fs"
+import { fstatSync, type Stats } from "node:fs"
 import { bytes } from "./format.js"
 import { UsageError } from "./failure.js"
 import type { Screen } from "./terminal.js"
@@ -25,15 +25,18 @@ export function readStandardInput(
   stdin: NodeJS.ReadStream,
   { wait, signal, err }: ReadOptions,
 ): Promise<string> {
+  const kind = kindOfStandardInput()
   return new Promise((resolve, reject) => {
+    if (kind?.isDirectory())
+      return reject(new UsageError("standard input is a folder: pass a text file or a pipe"))
     const chunks: Buffer[] = []
     let size = 0
     const finish = (settle: () => void) => {
       clearTimeout(timer)
       signal.removeEventListener("abort", onAbort)
       stdin.off("data", onData).off("end", onEnd).off("error", onError).pause()
-      // A pipe that is still open would keep the process alive after the answer.
-      stdin.unref()
+      // A pipe that is still open would keep the process alive after the answer; a file has nothing to let go.
+      if ("unref" in stdin) stdin.unref()
       settle()
     }
     const onData = (chunk: Buffer) => {
@@ -46,15 +49,10 @@ export function readStandardInput(
         )
     }
     const onEnd = () => finish(() => resolve(new TextDecoder().decode(Buffer.concat(chunks))))
-    const onError = (error: NodeJS.ErrnoException) =>
-      finish(() =>
-        error.code === "EISDIR"
-          ? reject(new UsageError("standard input is a folder: pass a text file or a pipe"))
-          : resolve(new TextDecoder().decode(Buffer.concat(chunks))),
-      )
+    const onError = onEnd // nothing more can be read: what came is the text
     const onAbort = () => finish(() => reject(signal.reason))
     const timer =
-      wait || !mayStaySilent()
+      wait || kind?.isFile()
         ? undefined
         : setTimeout(() => {
             err.write(
@@ -71,11 +69,11 @@ export function readStandardInput(
   })
 }
 
-/** Whether standard input is of a kind that can be open without anybody writing: pipes and sockets, not files. */
-function mayStaySilent(): boolean {
+/** A file, a folder, a pipe; undefined where the system cannot tell. */
+function kindOfStandardInput(): Stats | undefined {
   try {
-    return !fstatSync(0).isFile()
+    return fstatSync(0)
   } catch {
-    return true
+    return undefined
   }
 }

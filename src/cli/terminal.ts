@@ -1,6 +1,5 @@
 // Where text goes: standard output and standard error, with colours only where a person reads them. Respects
 // NO_COLOR and TERM=dumb through Node's own detection. Knows nothing of what is written.
-import type { WriteStream } from "node:tty"
 import { styleText } from "node:util"
 import { harmless } from "./format.js"
 
@@ -21,8 +20,8 @@ export interface Screen {
 }
 
 export function screenOn(stream: NodeJS.WriteStream): Screen {
-  const isTerminal = stream.isTTY === true
-  const hasColours = isTerminal && (stream as WriteStream).hasColors()
+  const isTerminal = stream.isTTY ?? false
+  const hasColours = isTerminal && stream.hasColors()
   return {
     isTerminal,
     hasColours,

@@ -6,8 +6,7 @@ import { UsageError } from "./failure.js"
 import { count, harmless } from "./format.js"
 import { readPrompt } from "./generate.js"
 import { modelOption } from "./options.js"
-import { openSource, tokenizerOf } from "./model-source.js"
-import { UnsupportedError } from "../errors/index.js"
+import { openSource } from "./model-source.js"
 
 interface Flags {
   readonly model: string
@@ -52,9 +51,8 @@ async function tokenize(context: Context, words: readonly string[], flags: Flags
   if (stdin.isTTY && words.length === 0 && flags.prompt === undefined)
     throw new UsageError('there is no text: give one, as in cria tokenize "Hello", or pipe it in')
   const checkpoint = await openSource(context, flags.model)
-  const tokenizer = tokenizerOf(checkpoint)
-  if (!tokenizer)
-    throw new UnsupportedError(`${checkpoint.path} brings no tokenizer: put its tokenizer.json beside it`)
+  const { readTokenizer } = await import("../engine/load-model.js")
+  const tokenizer = readTokenizer(checkpoint)
   const text = await readPrompt(context, words, flags.prompt)
   if (flags.decode) {
     const decoded = tokenizer.decode(idsOf(text, tokenizer.size), { special: flags.special })

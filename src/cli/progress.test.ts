@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { width } from "./format.js"
+import { progressLine, startProgress } from "./progress.js"
+import type { Screen } from "./terminal.js"
+
+function screen(isTerminal: boolean, columns = 80) {
+  const written: string[] = []
+  const fake: Screen = {
+    isTerminal,
+    columns,
+    hasColours: false,
+    write: (text) => void written.push(text),
+    writeForeign: (text) => void written.push(text),
+    paint: (_, text) => text,
+    flush: async () => {},
+  }
+  return { fake, written }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test("a line shows bar, percent, amount, rate and remaining time, and fits the terminal", () => {
+  const { fake } = screen(true)
+  const line = progressLine(fake, "model.safetensors", 1.1e9, 2.2e9, 55e6, "bytes")
+  expect(line).toContain("50%  1.10 GB of 2.20 GB  55.0 MB/s  20 s left")
+  for (const columns of [10, 20, 40, 60, 80, 200]) {
+    for (const label of ["x", "日本語".repeat(30), "a-very-long-file-name-that-goes-on.safetensors"]) {
+      const { fake } = screen(true, columns)
+      expect(width(progressLine(fake, label, 5e8, 2e9, 1e6, "bytes"))).toBeLessThan(columns)
+      expect(width(progressLine(fake, label, 5e8, undefined, 1e6, "bytes"))).toBeLessThan(columns)
+    }
+  }
+})
+
+test("what is quick shows nothing", () => {
+  const { fake, written } = screen(true)
+  const progress = startProgress(fake)
+  progress.update("a", 1, 2)
+  vi.advanceTimersByTime(400)
+  progress.update("a", 2, 2)
+  progress.end()
+  expect(written).toEqual([])
+})
+
+test("at most ten times a second on a terminal, and the line is cleaned at the end", () => {
+  const { fake, written } = screen(true)
+  const progress = startProgress(fake, { after: 0 })
+  for (let i = 0; i < 1000; i++) {
+    progress.update("file", i * 1000, 1_000_000)
+    vi.advanceTimersByTime(1)
+  }
+  expect(written.length).toBeGreaterThanOrEqual(9)
+  expect(written.length).toBeLessThanOrEqual(11)
+  expect(written.at(-1)).toMatch(/9\d% +9\d\d kB of 1\.00 MB/)
+  progress.end()
+  progress.end()
+  expect(written.at(-1)).toBe("\r\u001b[K")
+  const after = written.length
+  progress.update("late", 1, 1)
+  vi.advanceTimersByTime(5000)
+  expect(written.length).toBe(after)
+})
+
+test("a stalled transfer shows that it stands still", () => {
+  const { fake, written } = screen(true)
+  const progress = startProgress(fake, { after: 0 })
+  for (let i = 0; i <= 20; i++) {
+    progress.update("file", i * 100_000, 1e9)
+    vi.advanceTimersByTime(100)
+  }
+  expect(written.at(-1)).toMatch(/ (?:9\d\d kB|1\.0\d MB)\/s/)
+  vi.advanceTimersByTime(60_000)
+  expect(written.at(-1)).toMatch(/\d\d\.\d kB\/s/)
+  progress.end()
+})
+
+test("elsewhere a plain line every ten seconds, none for what takes less than two", () => {
+  const { fake, written } = screen(false)
+  const progress = startProgress(fake)
+  for (let i = 0; i < 250; i++) {
+    progress.update("reading", i * 4e6, 1e9)
+    vi.advanceTimersByTime(100)
+  }
+  progress.end()
+  expect(written.length).toBe(3)
+  expect(written[0]).toMatch(
+    /^reading: [78]%, [78]\d\.\d MB of 1\.00 GB, (?:38|39|40)\.\d MB\/s, 2\d s left\n$/,
+  )
+  expect(written.join("")).not.toContain("\u001b")
+})
