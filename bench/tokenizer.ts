@@ -49,7 +49,7 @@ function measure(slices: readonly string[], encode: (text: string) => ArrayLike<
     encode(text)
     return bytes / 1000 / (performance.now() - start)
   })
-  return speeds.sort((a, b) => a - b)[runs >> 1]
+  return speeds.toSorted((a, b) => a - b)[runs >> 1]
 }
 
 if (!existsSync(modelFile) || !existsSync(corpus)) {

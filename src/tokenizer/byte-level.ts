@@ -1,9 +1,13 @@
 // Byte-level BPE: the pattern cuts the text into pieces, a piece that is a token is that token, every other piece
 // starts as bytes and is merged. Knows UTF-8 bytes and ids; special tokens and strings are above it.
 import { UnsupportedError } from "../errors/index.js"
+import { Backtracker } from "./backtrack.js"
+import { Derivations } from "./derivations.js"
 import { Merger } from "./merge.js"
+import type { LeftToRightData } from "./model.js"
 import type { PairTable } from "./pair-table.js"
 import { Scanner } from "./pattern/scanner.js"
+import { Trie } from "./trie.js"
 import type { Vocabulary } from "./vocabulary.js"
 
 /** What turns a stretch of UTF-8 into ids; the bytes must be readable for `padding` bytes after `end`. */
@@ -14,13 +18,25 @@ export interface StretchEncoder {
 export class ByteLevelEncoder implements StretchEncoder {
   readonly #vocabulary: Vocabulary
   readonly #merger: Merger
+  readonly #backtracker: Backtracker
   readonly #byteTokens: Int32Array
   readonly #scanners: readonly Scanner[]
 
   /** `patterns` are applied one after the other, each to the pieces of the one before. */
-  constructor(vocabulary: Vocabulary, pairs: PairTable, byteTokens: Int32Array, patterns: readonly string[]) {
+  constructor(
+    vocabulary: Vocabulary,
+    pairs: PairTable,
+    leftToRight: LeftToRightData,
+    byteTokens: Int32Array,
+    patterns: readonly string[],
+  ) {
     this.#vocabulary = vocabulary
     this.#merger = new Merger(pairs)
+    this.#backtracker = new Backtracker(
+      vocabulary,
+      new Trie(leftToRight.trie),
+      new Derivations(leftToRight.derivations, pairs),
+    )
     this.#byteTokens = byteTokens
     this.#scanners = patterns.map((pattern) => new Scanner(pattern))
   }
@@ -68,6 +84,7 @@ export class ByteLevelEncoder implements StretchEncoder {
       out.push(whole)
       return
     }
+    if (this.#backtracker.encode(bytes, start, end, out)) return
     const count = end - start
     const symbols = this.#merger.symbols(count)
     const byteTokens = this.#byteTokens

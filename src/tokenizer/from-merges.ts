@@ -1,8 +1,8 @@
 // Byte-level BPE whose file writes tokens in GPT-2's printable alphabet and lists its merges: what tokenizer.json
 // and GGUF have in common. Knows neither of the two formats.
 import { InvalidFileError } from "../errors/index.js"
-import { Merger } from "./merge.js"
-import { singleByteTokens } from "./model.js"
+import { Derivations } from "./derivations.js"
+import { byteLevelTables, singleByteTokens, type LeftToRightData } from "./model.js"
 import { PairList, PairTable } from "./pair-table.js"
 import { TokenKind, Vocabulary, type VocabularyBuilder, type VocabularyData } from "./vocabulary.js"
 
@@ -43,6 +43,8 @@ export interface MergesSource {
 export interface ByteLevelTables {
   vocabulary: VocabularyData
   pairs: Int32Array
+  pairFilter: Int32Array
+  leftToRight: LeftToRightData
   byteTokens: Int32Array
 }
 
@@ -66,19 +68,12 @@ export function tablesOfMerges(source: MergesSource): ByteLevelTables {
       )
     list.add(ids[0], ids[1], rank, ids[2])
   }
-  const pairs = PairTable.fromList(list)
-  if (source.wholeTokens) return { vocabulary: vocabulary.data, pairs: pairs.table, byteTokens }
+  const tables = byteLevelTables(vocabulary, list, byteTokens)
+  if (source.wholeTokens) return { vocabulary: vocabulary.data, byteTokens, ...tables }
   // Looking a whole piece up first is only a shortcut here: it is right for tokens that merging arrives at.
-  const merger = new Merger(pairs)
-  const findable = Vocabulary.build(tokens, (id) => {
-    const bytes = vocabulary.bytesOf(id)
-    const symbols = merger.symbols(bytes.length)
-    for (let i = 0; i < bytes.length; i++) symbols[i] = byteTokens[bytes[i]]
-    const out: number[] = []
-    merger.merge(bytes.length, out)
-    return out.length === 1 && out[0] === id
-  })
-  return { vocabulary: findable.data, pairs: pairs.table, byteTokens }
+  const derivations = new Derivations(tables.leftToRight.derivations, new PairTable(tables))
+  const findable = Vocabulary.build(tokens, (id) => derivations.isMade(id))
+  return { vocabulary: findable.data, byteTokens, ...tables }
 }
 
 function partsOf(merge: unknown, rank: number, name: string): [string, string] {

@@ -7,6 +7,8 @@ import { TokenKind, Vocabulary, type VocabularyBuilder, type VocabularyData } fr
 export interface ScoresTables {
   vocabulary: VocabularyData
   pairs: Int32Array
+  pairFilter: Int32Array
+  leftToRight: undefined
   byteTokens: Int32Array
 }
 
@@ -34,7 +36,12 @@ export function tablesOfScores(
   const distinct = [...new Set(order.toSorted((a, b) => b - a))]
   const rankOfScore = new Map(distinct.map((score, rank) => [score, rank]))
   const pairs = pairsOfSplits(vocabulary, (id) => rankOfScore.get(order[id])!)
-  return { vocabulary: vocabulary.data, pairs: PairTable.fromList(pairs).table, byteTokens }
+  return {
+    vocabulary: vocabulary.data,
+    ...PairTable.fromList(pairs).data,
+    leftToRight: undefined,
+    byteTokens,
+  }
 }
 
 /** Sets a byte token: its bytes are the one byte that it stands for. */

@@ -2,8 +2,7 @@
 // special tokens are not in the file.
 import { InvalidFileError } from "../errors/index.js"
 import { llama3Pattern, llama3SpecialTokens } from "./llama3.js"
-import { pairsOfSplits, singleByteTokens, type TokenizerData } from "./model.js"
-import { PairTable } from "./pair-table.js"
+import { byteLevelTables, pairsOfSplits, singleByteTokens, type TokenizerData } from "./model.js"
 import { checkSize, maxVocabularySize, TokenKind, Vocabulary, VocabularyBuilder } from "./vocabulary.js"
 
 export interface TiktokenOptions {
@@ -62,7 +61,11 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
   return {
     start: "bytes",
     vocabulary: vocabulary.data,
-    pairs: PairTable.fromList(pairsOfSplits(vocabulary, (id) => id)).table,
+    ...byteLevelTables(
+      vocabulary,
+      pairsOfSplits(vocabulary, (id) => id),
+      byteTokens,
+    ),
     byteTokens,
     patterns: [options.pattern ?? llama3Pattern],
     specials: specials.map((text, index) => [text, lines + index]),

@@ -1,15 +1,26 @@
 // What a tokenizer consists of, as plain data of typed arrays: every reader of a format makes one of these, and a
 // worker gets one by structured clone. Also the steps that the readers share.
 import { InvalidFileError } from "../errors/index.js"
-import { PairList } from "./pair-table.js"
+import { Derivations } from "./derivations.js"
+import { PairList, PairTable } from "./pair-table.js"
+import { Trie, type TrieData } from "./trie.js"
 import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocabulary.js"
+
+/** What encoding from left to right needs, see backtrack.ts. */
+export interface LeftToRightData {
+  derivations: Int32Array
+  trie: TrieData
+}
 
 export interface TokenizerData {
   /** "bytes": byte-level BPE cut by `patterns`; "characters": SentencePiece BPE over the whole text. */
   start: "bytes" | "characters"
   vocabulary: VocabularyData
-  /** Hash table of pairs, see PairTable. */
+  /** Hash table of pairs and its filter, see PairTable. */
   pairs: Int32Array
+  pairFilter: Int32Array
+  /** For byte-level BPE, cut by `patterns`; SentencePiece BPE takes the whole text and has none. */
+  leftToRight: LeftToRightData | undefined
   /** Token of each of the 256 bytes. */
   byteTokens: Int32Array
   /** Regexes of the pre-tokenizer, each applied to the pieces of the one before. */
@@ -60,4 +71,16 @@ export function singleByteTokens(vocabulary: Vocabulary, source: string): Int32A
       )
     return id
   })
+}
+
+/** The tables of byte-level BPE, from pairs in order of rank. */
+export function byteLevelTables(
+  vocabulary: Vocabulary,
+  list: PairList,
+  byteTokens: Int32Array,
+): { pairs: Int32Array; pairFilter: Int32Array; leftToRight: LeftToRightData } {
+  const pairs = PairTable.fromList(list)
+  const derivations = Derivations.of(vocabulary.size, list, pairs, byteTokens)
+  const trie = Trie.of(vocabulary, (id) => derivations.isMade(id))
+  return { ...pairs.data, leftToRight: { derivations: derivations.data, trie: trie.data } }
 }

@@ -6,24 +6,34 @@ import { sharedInts } from "./shared-memory.js"
 const slotWords = 4
 
 export interface PairTableData {
-  table: Int32Array
+  pairs: Int32Array
+  /** One bit for each of many hashes, set where some pair has it: most pairs asked for are none, and this is small. */
+  pairFilter: Int32Array
 }
 
 export class PairTable {
+  readonly data: PairTableData
   readonly table: Int32Array
+  readonly #filter: Int32Array
+  readonly #filterMask: number
   readonly #mask: number
   readonly #shift: number
 
   constructor(data: PairTableData) {
-    this.table = data.table
-    this.#mask = data.table.length - 1
-    this.#shift = 32 - Math.log2(data.table.length / slotWords)
+    this.data = data
+    this.table = data.pairs
+    this.#filter = data.pairFilter
+    this.#filterMask = data.pairFilter.length - 1
+    this.#mask = data.pairs.length - 1
+    this.#shift = 32 - Math.log2(data.pairs.length / slotWords)
   }
 
   /** Where the slot of the pair starts in `table` (its rank at +2, the merged id at +3), or -1. */
   find(left: number, right: number): number {
+    const h = hash(left, right)
+    if (((this.#filter[(h >>> 5) & this.#filterMask] >>> h) & 1) === 0) return -1
     const table = this.table
-    let slot = hash(left, right, this.#shift) * slotWords
+    let slot = (h >>> this.#shift) * slotWords
     for (;;) {
       const key = table[slot] - 1
       if (key === left && table[slot + 1] === right) return slot
@@ -32,9 +42,15 @@ export class PairTable {
     }
   }
 
+  /** The rank of the pair; that of a pair that never merges is above all others. */
+  rankOf(left: number, right: number): number {
+    const slot = this.find(left, right)
+    return slot < 0 ? 0x7fffffff : this.table[slot + 2]
+  }
+
   /** Adds a pair to a table under construction; of two ranks for one pair the lower counts. */
   static #insert(table: Int32Array, shift: number, pair: Int32Array, at: number): void {
-    let slot = hash(pair[at], pair[at + 1], shift) * slotWords
+    let slot = (hash(pair[at], pair[at + 1]) >>> shift) * slotWords
     while (table[slot] !== 0) {
       if (table[slot] - 1 === pair[at] && table[slot + 1] === pair[at + 1]) {
         if (table[slot + 2] <= pair[at + 2]) return
@@ -51,14 +67,19 @@ export class PairTable {
     while (slots < 1.5 * list.count) slots *= 2
     const table = sharedInts(slots * slotWords)
     const shift = 32 - Math.log2(slots)
-    for (let at = 0; at < list.count * 4; at += 4) PairTable.#insert(table, shift, list.words, at)
-    return new PairTable({ table })
+    const filter = sharedInts(slots / 4)
+    for (let at = 0; at < list.count * 4; at += 4) {
+      PairTable.#insert(table, shift, list.words, at)
+      const h = hash(list.words[at], list.words[at + 1])
+      filter[(h >>> 5) & (filter.length - 1)] |= 1 << h
+    }
+    return new PairTable({ pairs: table, pairFilter: filter })
   }
 }
 
-function hash(left: number, right: number, shift: number): number {
+function hash(left: number, right: number): number {
   const h = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)
-  return Math.imul(h ^ (h >>> 15), 0xc2b2ae35) >>> shift
+  return Math.imul(h ^ (h >>> 15), 0xc2b2ae35)
 }
 
 /** A growing list of pairs: left, right, rank, merged. */

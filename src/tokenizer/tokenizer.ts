@@ -48,11 +48,10 @@ export class Tokenizer {
     this.eos = data.eos
     this.addsBos = data.addsBos
     this.#specialText = new SpecialText(data.specials)
-    const pairs = new PairTable({ table: data.pairs })
-    this.#encoder =
-      data.start === "bytes"
-        ? new ByteLevelEncoder(this.#vocabulary, pairs, data.byteTokens, data.patterns)
-        : new SentencePieceEncoder(this.#vocabulary, pairs, data.byteTokens)
+    const pairs = new PairTable(data)
+    this.#encoder = data.leftToRight
+      ? new ByteLevelEncoder(this.#vocabulary, pairs, data.leftToRight, data.byteTokens, data.patterns)
+      : new SentencePieceEncoder(this.#vocabulary, pairs, data.byteTokens)
   }
 
   /**

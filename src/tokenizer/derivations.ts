@@ -1,0 +1,100 @@
+// How merging arrives at each token, and whether two tokens can stand side by side in its result. With this a
+// piece can be encoded from left to right without performing its merges (see backtrack.ts).
+import type { PairList, PairTable } from "./pair-table.js"
+import { sharedInts } from "./shared-memory.js"
+
+/** Words of a token's record: time, left part, right part, and rank * 4 + lateness of the merge that makes it. */
+const recordWords = 4
+const unmade = -2
+const base = -1
+const never = 0x7fffffff
+
+/**
+ * A merge is late where its rank is below that of the merge which makes one of its parts (the vocabulary of Llama 3
+ * has such): it then comes right after that part was made, at the part's time. Otherwise its time is its rank.
+ */
+const Late = { not: 0, byLeft: 1, byRight: 2 } as const
+
+export class Derivations {
+  /** One record for each token; the time is -1 for a single byte and -2 where merging never makes the token. */
+  readonly data: Int32Array
+  readonly #pairs: PairTable
+
+  constructor(data: Int32Array, pairs: PairTable) {
+    this.data = data
+    this.#pairs = pairs
+  }
+
+  /** Derives the tokens from the pairs, which must be in order of rank. */
+  static of(size: number, list: PairList, pairs: PairTable, byteTokens: Int32Array): Derivations {
+    const data = sharedInts(size * recordWords)
+    for (let id = 0; id < size; id++) data[id * recordWords] = unmade
+    for (const id of byteTokens) data[id * recordWords] = base
+    const derivations = new Derivations(data, pairs)
+    // Merges that wait for a late part are found in a later pass; a token never found is merged step by step.
+    for (let pass = 0, found = -1; found !== 0 && pass < 8; pass++) {
+      found = 0
+      for (let at = 0; at < 4 * list.count; at += 4) if (derivations.#derive(list.words, at)) found++
+    }
+    return derivations
+  }
+
+  #derive(words: Int32Array, at: number): boolean {
+    const data = this.data
+    const x = words[at]
+    const y = words[at + 1]
+    const rank = words[at + 2]
+    const record = words[at + 3] * recordWords
+    const timeX = data[x * recordWords]
+    const timeY = data[y * recordWords]
+    if (data[record] !== unmade || timeX === unmade || timeY === unmade) return false
+    if (!this.#standApart(x, y, rank)) return false
+    const late = timeY >= rank && timeY >= timeX ? Late.byRight : timeX >= rank ? Late.byLeft : Late.not
+    data[record] = Math.max(rank, timeX, timeY)
+    data[record + 1] = x
+    data[record + 2] = y
+    data[record + 3] = rank * 4 + late
+    return true
+  }
+
+  /** Whether merging arrives at the token. */
+  isMade(id: number): boolean {
+    return this.data[id * recordWords] !== unmade
+  }
+
+  /** Whether the bytes of x and y together merge into x and y, and not across their border. */
+  canFollow(x: number, y: number): boolean {
+    return this.#standApart(x, y, never)
+  }
+
+  /**
+   * Takes the merges of x and y back, the latest first, and looks at each step whether a merge across the border
+   * would have come before the one taken back. A merge of x and y themselves counts only below `limit`.
+   */
+  #standApart(x: number, y: number, limit: number): boolean {
+    const data = this.data
+    let recordX = x * recordWords
+    let recordY = y * recordWords
+    let timeX = data[recordX]
+    let timeY = data[recordY]
+    for (;;) {
+      if (this.#pairs.rankOf(x, y) < limit) return false
+      // Equal times merge from left to right: of x and y, y is the later.
+      if (timeX > timeY) {
+        // At equal ranks x, which lies left of the border, merges before the border does. Where the left part came
+        // late, the border was there all the time until then.
+        const last = data[recordX + 3]
+        limit = (last & 3) === Late.byLeft ? timeX : last >> 2
+        x = data[recordX + 2]
+        recordX = x * recordWords
+        timeX = data[recordX]
+      } else if (timeY > base) {
+        const last = data[recordY + 3]
+        limit = ((last & 3) === Late.byRight ? timeY : last >> 2) + 1
+        y = data[recordY + 1]
+        recordY = y * recordWords
+        timeY = data[recordY]
+      } else return true
+    }
+  }
+}
