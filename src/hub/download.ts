@@ -4,7 +4,7 @@ import { createHash, type Hash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { join } from "node:path"
 import { HubError } from "../errors/index.js"
-import type { HubConnection, Subject } from "./http.js"
+import type { Answer, HubConnection, Subject } from "./http.js"
 import { get, emptyBody, networkFailure, pause, TransientFailure, type Watchdog, watchdog } from "./http.js"
 import { formatBytes, printable } from "./model-id.js"
 import { claimPart, type PartFile } from "./part-file.js"
@@ -134,7 +134,7 @@ async function receive(
     try {
       checkPromise(job, answer.hub)
       await settleOffset(job, answer.response, state, restart)
-      await readBody(hub, job, part, state, answer.response, watch)
+      await readBody(hub, job, part, state, answer, watch)
     } catch (error) {
       await answer.response.body?.cancel().catch(() => {})
       throw error
@@ -169,7 +169,7 @@ async function settleOffset(
   const etag = response.headers.get("etag") ?? undefined
   if (response.status === 206) {
     const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "")
-    const changed = state.etag !== undefined && etag !== state.etag
+    const changed = state.etag !== undefined && etag !== undefined && etag !== state.etag
     if (changed || !range || Number(range[1]) !== state.offset || response.headers.has("content-encoding")) {
       await restart()
       throw new TransientFailure(
@@ -194,7 +194,7 @@ async function settleOffset(
       throw wrongContent(job, `the server sends ${printable(length)} bytes, the listing said ${size}`)
     if (state.offset > 0) await restart()
   }
-  state.etag = etag
+  state.etag = etag ?? state.etag
 }
 
 async function readBody(
@@ -202,11 +202,10 @@ async function readBody(
   job: DownloadJob,
   part: PartFile,
   state: Transfer,
-  response: Response,
+  { response, host }: Answer,
   watch: Watchdog,
 ): Promise<void> {
   const { file, progress } = job
-  const host = response.url ? new URL(response.url).host : hub.endpoint.host
   const reader = (response.body ?? emptyBody()).getReader()
   for (;;) {
     const { done, value } = await reader.read().catch((error: unknown) => {

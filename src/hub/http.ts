@@ -3,12 +3,13 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { HubError, ModelNotFoundError } from "../errors/index.js"
 import { printable } from "./model-id.js"
+import type { Transport } from "./transport.js"
 
 /** How to reach a hub; one for all requests of a pull. */
 export interface HubConnection {
   readonly endpoint: URL
   readonly token: string | undefined
-  readonly fetch: typeof fetch
+  readonly fetch: Transport
   readonly signal: AbortSignal | undefined
   /** Tries after the first one, as long as they bring nothing new. */
   readonly retries: number
@@ -41,6 +42,8 @@ export class TransientFailure extends Error {
 export interface Answer {
   readonly response: Response
   readonly hub: Headers
+  /** Who sent the body. */
+  readonly host: string
 }
 
 const mostRedirects = 8
@@ -71,9 +74,9 @@ export async function get(
     })
     if (home) first = merged(first, response.headers)
     if (response.status < 300 || response.status >= 400 || response.status === 304) {
-      if (response.ok) return { response, hub: first ?? new Headers() }
+      if (response.ok) return { response, hub: first ?? new Headers(), host: at.host }
       await response.body?.cancel().catch(() => {})
-      throw refusal(hub, response, subject, home)
+      throw refusal(hub, response, subject, home ? undefined : at.host)
     }
     await response.body?.cancel().catch(() => {})
     const location = response.headers.get("location") ?? ""
@@ -128,14 +131,24 @@ export function networkFailure(hub: HubConnection, host: string, error: unknown)
 const named = (subject: Subject) =>
   subject.file === undefined ? subject.repository : `${printable(subject.file)} of ${subject.repository}`
 
-/** The error for an answer that is not a success. `home`: the hub itself said it, not a storage host behind it. */
-function refusal(hub: HubConnection, response: Response, subject: Subject, home: boolean): Error {
+/** The error for an answer that is not a success; `storage` is the host that gave it where it was not the hub. */
+function refusal(
+  hub: HubConnection,
+  response: Response,
+  subject: Subject,
+  storage: string | undefined,
+): Error {
   const { status } = response
   const code = response.headers.get("x-error-code") ?? ""
   const said = printable(response.headers.get("x-error-message") ?? response.statusText)
   const page = `${hub.endpoint.href.replace(/\/$/, "")}/${subject.repository}`
-  const host = home ? hub.endpoint.host : new URL(response.url || hub.endpoint.href).host
-  if (status === 429 || status === 408 || status >= 500 || (!home && (status === 403 || status === 401)))
+  const host = storage ?? hub.endpoint.host
+  if (
+    status === 429 ||
+    status === 408 ||
+    status >= 500 ||
+    (storage !== undefined && (status === 403 || status === 401))
+  )
     return new TransientFailure(
       status === 429
         ? `${host} asks to send fewer requests (429)${hub.token ? "" : "; with HF_TOKEN set the limits are higher"}`

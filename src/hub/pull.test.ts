@@ -222,6 +222,15 @@ test("where symbolic links are not permitted the file itself stands in the snaps
   await placeInSnapshot(cached, commit, "a/model.safetensors", name, refuse)
 })
 
+test("another fetch can take the place of the built-in transport", async () => {
+  let calls = 0
+  const counting: PullOptions["fetch"] = (url, init) => (calls++, fetch(url, init))
+  const pulled = await pullModel("owner/name", options({ fetch: counting, token: "hf_secret" }))
+  expect(sha256(await readFile(join(pulled.path, "model.safetensors")))).toBe(sha256(weights))
+  expect(calls).toBe(hub.log.length)
+  expect(hub.log.find((entry) => entry.server === "storage")!.authorization).toBeUndefined()
+})
+
 test("options out of range and a hub that is none are named", async () => {
   await expect(pullModel("owner/name", options({ concurrency: 0 }))).rejects.toThrow(
     /concurrency .* 1 to 16, got 0/,

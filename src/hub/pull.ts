@@ -1,7 +1,7 @@
 // Pulls a model from a Hugging Face hub into the cache that the other tools share: lists, chooses, checks the
 // space, downloads, verifies, and only then shows the files under their names.
-// Own code and not @huggingface/hub: 2.17.5 neither resumes, retries nor verifies a download, trusts an existing
-// part name of another process, and brings a WebAssembly package for its chunk storage.
+// Own code and not @huggingface/hub: 2.17.5 neither resumes, retries nor verifies a download, lets two processes
+// write one part file, and brings a WebAssembly package for its chunk storage.
 import { mkdir } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { CriaError, HubError, InvalidOptionError, ModelNotFoundError } from "../errors/index.js"
@@ -22,6 +22,7 @@ import { isRevision, parseModelId } from "./model-id.js"
 import { findParts } from "./part-file.js"
 import { ProgressReport, type PullProgress } from "./progress.js"
 import { describeModel, type RemoteFile } from "./repository.js"
+import { type Transport, transport } from "./transport.js"
 
 /** Options of {@link pullModel}. */
 export interface PullOptions {
@@ -48,8 +49,8 @@ export interface PullOptions {
   readonly retryDelay?: number
   /** Silence after which a connection counts as cut, in ms; default 60 000. */
   readonly stallTimeout?: number
-  /** Another `fetch`, for example one that goes through a proxy. */
-  readonly fetch?: typeof fetch
+  /** Another `fetch`, for example one that goes through a proxy; redirects must be left to the caller. */
+  readonly fetch?: Transport
   /** Default `process.env`. */
   readonly environment?: Environment
 }
@@ -110,7 +111,7 @@ async function connect(
   return {
     endpoint: hubEndpoint(options.endpoint, environment),
     token: await hubToken(options.token, environment),
-    fetch: options.fetch ?? fetch,
+    fetch: options.fetch ?? transport,
     signal,
     retries: inRange("retries", options.retries, 6, 0, 1000),
     retryDelay: inRange("retryDelay", options.retryDelay, 500, 0, 30_000),
