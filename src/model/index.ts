@@ -11,3 +11,10 @@ export {
   type LoadWeightsOptions,
   type Source,
 } from "./checkpoint.js"
+export {
+  convertModel,
+  frequencyDivisors,
+  ggufMetadata,
+  huggingFaceConfig,
+  type ConvertOptions,
+} from "./convert.js"
