@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { InvalidFileError, UnsupportedError } from "../errors/index.js"
 import { memorySource } from "./byte-source.js"
+import { fileSource } from "./file-source.js"
 import { openPth } from "./pth.js"
 import {
   concat,
@@ -98,6 +99,25 @@ test("an OrderedDict with module state, parameters, and protocol 4 are read", as
   )
   const second = await archive(program, { "0": new Uint8Array(8) })
   expect(second.tensors.get("v")).toMatchObject({ shape: [4], encoding: "bf16", byteLength: 8 })
+})
+
+test("what CPython's own pickler writes is read (test/goldens/torch-archive)", async () => {
+  const path = new URL("../../test/goldens/torch-archive/small.pth", import.meta.url)
+  const file = await openPth(await fileSource(path.pathname))
+  const last = async (name: string, width: number) => {
+    const bytes = new Uint8Array(width)
+    await file.read(name, file.tensors.get(name)!.byteLength - width, bytes)
+    return new DataView(bytes.buffer)
+  }
+  expect([...file.tensors.values()].map(({ name, shape }) => [name, shape])).toEqual([
+    ["tok_embeddings.weight", [7, 100]],
+    ["layers.0.attention.wq.weight", [10, 100]],
+    ["norm.weight", [4]],
+  ])
+  expect((await last("tok_embeddings.weight", 4)).getFloat32(0, true)).toBe(1.5)
+  expect((await last("layers.0.attention.wq.weight", 4)).getFloat32(0, true)).toBe(-2.5)
+  expect((await last("norm.weight", 2)).getUint16(0, true)).toBe(0xc000)
+  await file.close()
 })
 
 test("code is refused by name and never runs", async () => {
