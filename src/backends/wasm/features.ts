@@ -27,25 +27,28 @@ interface EngineFlag {
   readonly off: string
 }
 
-/** Flags of V8 by Node's version. The optimizing compiler is asked for at once: kernels are hot from their first call. */
-function engineFlags(node: number | undefined): EngineFlag[] {
-  if (node === undefined) return []
-  const flags = [
-    { on: "--no-liftoff", off: "--liftoff" },
-    { on: "--no-wasm-lazy-compilation", off: "--wasm-lazy-compilation" },
-  ]
-  if (node < 21)
-    flags.push({ on: "--experimental-wasm-relaxed-simd", off: "--no-experimental-wasm-relaxed-simd" })
-  // In Node 20 this compiler crashes; from 24 on it is the only one.
-  if (node === 22) flags.push({ on: "--turboshaft-wasm", off: "--no-turboshaft-wasm" })
-  if (hasRevectorize(node)) {
-    flags.push({ on: "--experimental-wasm-revectorize", off: "--no-experimental-wasm-revectorize" })
-  }
-  return flags
-}
+/** The optimizing compiler at once: kernels are hot from their first call. */
+const optimizeAtOnce = [
+  { on: "--no-liftoff", off: "--liftoff" },
+  { on: "--no-wasm-lazy-compilation", off: "--wasm-lazy-compilation" },
+]
+const revectorize = [
+  { on: "--experimental-wasm-revectorize", off: "--no-experimental-wasm-revectorize" },
+  // Inlining wants call counts from the baseline compiler; Node 26 aborts without them.
+  { on: "--no-wasm-inlining", off: "--wasm-inlining" },
+]
 
-const hasRevectorize = (node: number | undefined): boolean =>
-  node !== undefined && node >= 24 && process.arch === "x64"
+/** Flags of V8 by Node's major version; versions that were not tried get none. */
+const flagsOfNode: Record<number, readonly EngineFlag[]> = {
+  20: [
+    ...optimizeAtOnce,
+    { on: "--experimental-wasm-relaxed-simd", off: "--no-experimental-wasm-relaxed-simd" },
+  ],
+  // Its second compiler; in Node 20 that one crashes, and from 24 on there is no other.
+  22: [...optimizeAtOnce, { on: "--turboshaft-wasm", off: "--no-turboshaft-wasm" }],
+  24: [...optimizeAtOnce, ...revectorize],
+  26: [...optimizeAtOnce, ...revectorize],
+}
 
 export interface ProgramChoice {
   /** Do without relaxed SIMD or shared memory even where they exist: for tests. */
@@ -61,7 +64,7 @@ export async function loadProgram(choice: ProgramChoice = {}): Promise<Program> 
     )
   }
   const node = nodeMajor()
-  const flags = engineFlags(node)
+  const flags = (node !== undefined && flagsOfNode[node]) || []
   const relaxed = choice.relaxed !== false && withEngineFlags(flags, () => WebAssembly.validate(relaxedSimd))
   const shared = choice.shared !== false && canShareMemory
   const bytes = await loadBytes(programUrl(relaxed, shared))
@@ -70,7 +73,7 @@ export async function loadProgram(choice: ProgramChoice = {}): Promise<Program> 
     flags.length > 0
       ? withEngineFlags(flags, () => new WebAssembly.Module(bytes))
       : await WebAssembly.compile(bytes)
-  const wide = hasRevectorize(node)
+  const wide = flags.some((flag) => revectorize.includes(flag)) && process.arch === "x64"
   return {
     module,
     shared,
