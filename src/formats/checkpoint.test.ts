@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
 import { InvalidFileError, ModelNotFoundError, UnsupportedError } from "../errors/index.js"
 import { openCheckpoint } from "./checkpoint.js"
@@ -164,7 +165,7 @@ describe("what is found", () => {
   })
 
   test("the shared references", async (context) => {
-    const path = new URL("../../../shared/reference/stories260K", import.meta.url).pathname
+    const path = fileURLToPath(new URL("../../../shared/reference/stories260K", import.meta.url))
     if (!existsSync(path)) return context.skip("../shared/reference/stories260K is not here")
     const found = await openCheckpoint(path)
     expect(found).toMatchObject({ format: "llama2c", tokenizer: { kind: "llama2c", vocabularySize: 512 } })

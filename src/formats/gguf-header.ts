@@ -37,7 +37,7 @@ const maxStringBytes = 2 ** 24
 const maxListedValues = 2 ** 21
 const maxNesting = 8
 const maxEntries = 2 ** 16
-const maxTensors = 2 ** 20
+const maxTensors = 2 ** 17
 const maxDimensions = 4
 
 /**

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
 import { InvalidFileError, UnsupportedError } from "../errors/index.js"
 import { memorySource } from "./byte-source.js"
@@ -76,7 +77,9 @@ test("files that do not add up are refused", async () => {
 })
 
 test("stories260K", async (context) => {
-  const path = new URL("../../../shared/reference/stories260K/stories260K.bin", import.meta.url).pathname
+  const path = fileURLToPath(
+    new URL("../../../shared/reference/stories260K/stories260K.bin", import.meta.url),
+  )
   if (!existsSync(path)) return context.skip("../shared/reference/stories260K is not here")
   const file = await openLlama2c(await fileSource(path))
   expect(file.tensors.size).toBe(47)

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
 import { InvalidFileError, UnsupportedError } from "../errors/index.js"
 import { memorySource } from "./byte-source.js"
@@ -103,7 +104,7 @@ test("an OrderedDict with module state, parameters, and protocol 4 are read", as
 
 test("what CPython's own pickler writes is read (test/goldens/torch-archive)", async () => {
   const path = new URL("../../test/goldens/torch-archive/small.pth", import.meta.url)
-  const file = await openPth(await fileSource(path.pathname))
+  const file = await openPth(await fileSource(fileURLToPath(path)))
   const last = async (name: string, width: number) => {
     const bytes = new Uint8Array(width)
     await file.read(name, file.tensors.get(name)!.byteLength - width, bytes)

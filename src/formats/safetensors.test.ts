@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { open as openHandle } from "node:fs/promises"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
 import {
   InvalidFileError,
@@ -31,7 +32,7 @@ const goldenPath = new URL("../../test/goldens/tiny-llama/model.safetensors", im
 
 describe("reading", () => {
   test("the golden model", async () => {
-    const file = await openSafetensors(await fileSource(goldenPath.pathname))
+    const file = await openSafetensors(await fileSource(fileURLToPath(goldenPath)))
     expect(file.metadata).toEqual(new Map([["format", "pt"]]))
     expect(file.tensors.size).toBe(29)
     expect(file.tensors.get("model.layers.2.mlp.down_proj.weight")).toMatchObject({
@@ -69,7 +70,15 @@ describe("hostile headers", () => {
     ["an array", safetensorsBytes("[]"), /JSON object/],
     ["deep nesting", safetensorsBytes(nested), /nests deeper/],
     ["two tensors of one name", safetensorsBytes(twice), /names the key a twice/],
-    ["too many values", safetensorsBytes(`[${"0,".repeat(1_100_000)}0]`), /more than 1048576 values/],
+    [
+      "too many values",
+      safetensorsBytes(`[${"0,".repeat(4_200_000)}0]`),
+      /more than 4194304 strings and marks/,
+    ],
+    ["too many strings", safetensorsBytes('"'.repeat(20_000_000)), /more than 4194304/],
+    ["too many colons", safetensorsBytes(":".repeat(20_000_000)), /more than 4194304/],
+    ["nothing but spaces", safetensorsBytes(" ".repeat(20_000_000)), /not valid JSON/],
+    ["nothing but backslashes", safetensorsBytes(`"${"\\".repeat(20_000_000)}`), /not valid JSON/],
     ["metadata that is none", safetensorsBytes({ __metadata__: 3 }), /__metadata__/],
     ["bytes nobody owns", safetensorsBytes({}, new Uint8Array(1)), /take 0 bytes, but 1 follow/],
   ])("%s", async (_, bytes, message) => {
