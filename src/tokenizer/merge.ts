@@ -4,8 +4,6 @@
 import type { PairTable } from "./pair-table.js"
 
 const never = 0x7fffffff
-/** Pieces of more symbols than this are merged with a heap: n log n instead of n^2 with a small constant. */
-const scanLimit = 96
 /** Symbols of scratch memory kept between calls; a longer piece gets its own, which is freed after it. */
 const keptSymbols = 1 << 16
 
@@ -31,8 +29,7 @@ export class Merger {
 
   /** Merges the first `count` of `symbols()` and appends what is left to `out`. */
   merge(count: number, out: number[]): void {
-    if (count <= scanLimit) this.#scan(count, out)
-    else this.#heap(count, out)
+    this.#merge(count, out)
     if (this.#symbols.length > keptSymbols) {
       this.#symbols = new Int32Array(1024)
       this.#ranks = new Int32Array(1024)
@@ -50,37 +47,7 @@ export class Merger {
     }
   }
 
-  #scan(count: number, out: number[]): void {
-    const symbols = this.#symbols
-    const ranks = this.#ranks
-    const merged = this.#merged
-    let last = count - 1
-    for (let i = 0; i < last; i++) this.#rate(i, symbols[i], symbols[i + 1])
-    for (;;) {
-      let best = never
-      let at = -1
-      for (let i = 0; i < last; i++) {
-        const rank = ranks[i]
-        if (rank < best) {
-          best = rank
-          at = i
-        }
-      }
-      if (at < 0) break
-      symbols[at] = merged[at]
-      last--
-      for (let i = at + 1; i <= last; i++) {
-        symbols[i] = symbols[i + 1]
-        ranks[i] = ranks[i + 1]
-        merged[i] = merged[i + 1]
-      }
-      if (at > 0) this.#rate(at - 1, symbols[at - 1], symbols[at])
-      if (at < last) this.#rate(at, symbols[at], symbols[at + 1])
-    }
-    for (let i = 0; i <= last; i++) out.push(symbols[i])
-  }
-
-  #heap(count: number, out: number[]): void {
+  #merge(count: number, out: number[]): void {
     const symbols = this.#symbols
     const ranks = this.#ranks
     const merged = this.#merged
