@@ -4,7 +4,7 @@ import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
-import asc from "assemblyscript/asc"
+import { main, version } from "assemblyscript/asc"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const source = join(root, "src/backends/wasm")
@@ -32,7 +32,7 @@ const variants = [
 
 const files = ["opcodes.ts", ...readdirSync(join(source, "kernels")).map((file) => join("kernels", file))]
   .filter((file) => file.endsWith(".ts"))
-  .toSorted()
+  .toSorted((a, b) => (a < b ? -1 : 1))
 const contents = files.map((file) => readFileSync(join(source, file), "utf8"))
 mkdirSync(target, { recursive: true })
 
@@ -40,15 +40,17 @@ for (const { name, options } of variants) {
   const output = join(target, `kernels-${name}.wasm`)
   const stamp = `${output}.hash`
   const hash = createHash("sha256")
-    .update(JSON.stringify([asc.version, common, options, files, contents]))
+    .update(JSON.stringify([version, common, options, files, contents]))
     .digest("hex")
   if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) continue
-  const { error, stderr } = await asc.main(
+  let messages = ""
+  const stderr = { write: (text) => void (messages += text) }
+  const { error } = await main(
     [...common, ...options, `--baseDir=${root}`, `--outFile=${relative(root, output)}`],
-    {},
+    { stderr },
   )
   if (error) {
-    process.stderr.write(`kernels-${name}: ${stderr.toString()}\n${error.message}\n`)
+    process.stderr.write(`kernels-${name}: ${messages}\n${error.message}\n`)
     process.exit(1)
   }
   writeFileSync(stamp, hash)

@@ -1,6 +1,8 @@
 // What differs between Node and browsers below everything else: workers, files beside the code, cores. Written
 // without imports of `node:` modules, so that bundlers for browsers take it as it is.
 
+import type { Transferable as NodeTransferable, Worker as NodeWorker } from "node:worker_threads"
+
 /** The threads' and streams' modules of Node, or undefined elsewhere. */
 function builtin<Name extends "node:worker_threads" | "node:fs" | "node:fs/promises" | "node:os" | "node:v8">(
   name: Name,
@@ -34,11 +36,11 @@ export interface WorkerPort {
 
 export interface WorkerOptions {
   readonly name: string
-  /** The module to run, for Node: `new URL("./thread.js", import.meta.url)`. */
+  /** The module to run, for Node: a URL beside the caller, from import.meta.url. */
   readonly url: URL
   /**
    * For browsers, written out at the place of the call so that bundlers find the module:
-   * `() => new Worker(new URL("./thread.js", import.meta.url), { type: "module" })`.
+   * a `new Worker` of a `new URL(file, import.meta.url)` with type "module".
    */
   readonly web: () => Worker
 }
@@ -49,10 +51,7 @@ export function spawnWorker(options: WorkerOptions): WorkerHandle {
   return threads ? nodeWorker(threads, options) : webWorker(options.web())
 }
 
-function nodeWorker(
-  { Worker }: typeof import("node:worker_threads"),
-  { name, url }: WorkerOptions,
-): WorkerHandle {
+function nodeWorker({ Worker }: { Worker: typeof NodeWorker }, { name, url }: WorkerOptions): WorkerHandle {
   // Flags of the parent such as --input-type are wrong for a file; V8's flags hold for the whole process anyway.
   const worker = new Worker(url, { name, execArgv: [] })
   let message: (message: unknown) => void = () => {}
@@ -62,8 +61,7 @@ function nodeWorker(
   worker.on("error", (value: unknown) => error(value instanceof Error ? value : new Error(String(value))))
   worker.on("exit", (code) => exit(code))
   return {
-    post: (value, transfer) =>
-      worker.postMessage(value, transfer as import("node:worker_threads").Transferable[]),
+    post: (value, transfer) => worker.postMessage(value, transfer as NodeTransferable[]),
     onMessage: (receive) => void (message = receive),
     onError: (receive) => void (error = receive),
     onExit: (receive) => void (exit = receive),
@@ -74,13 +72,17 @@ function nodeWorker(
 }
 
 function webWorker(worker: Worker): WorkerHandle {
+  let message: (message: unknown) => void = () => {}
+  let error: (error: Error) => void = () => {}
   let exit: (code: number) => void = () => {}
+  worker.addEventListener("message", (event: MessageEvent<unknown>) => message(event.data))
+  worker.addEventListener("error", (event) => {
+    error(new Error(event.message || "the worker's script did not load"))
+  })
   return {
     post: (value, transfer) => worker.postMessage(value, [...(transfer ?? [])]),
-    onMessage: (receive) => void (worker.onmessage = (event: MessageEvent<unknown>) => receive(event.data)),
-    onError: (receive) => {
-      worker.onerror = (event) => receive(new Error(event.message || "the worker's script did not load"))
-    },
+    onMessage: (receive) => void (message = receive),
+    onError: (receive) => void (error = receive),
     onExit: (receive) => void (exit = receive),
     terminate: () => {
       worker.terminate()
@@ -99,18 +101,17 @@ export function workerPort(): WorkerPort {
     const port = threads.parentPort
     if (!port) throw new Error("this module runs in a worker only")
     return {
-      post: (value, transfer) =>
-        port.postMessage(value, transfer as import("node:worker_threads").Transferable[]),
+      post: (value, transfer) => port.postMessage(value, transfer as NodeTransferable[]),
       onMessage: (receive) => void port.on("message", receive),
     }
   }
   const scope = globalThis as unknown as {
     postMessage(value: unknown, transfer: Transferable[]): void
-    onmessage: (event: MessageEvent<unknown>) => void
+    addEventListener(type: "message", receive: (event: MessageEvent<unknown>) => void): void
   }
   return {
     post: (value, transfer) => scope.postMessage(value, [...(transfer ?? [])]),
-    onMessage: (receive) => void (scope.onmessage = (event) => receive(event.data)),
+    onMessage: (receive) => scope.addEventListener("message", (event) => receive(event.data)),
   }
 }
 

@@ -14,10 +14,8 @@ export interface Program {
 const probe = (...instruction: number[]): Uint8Array<ArrayBuffer> => {
   const zero = [0xfd, 0x0c, ...Array.from({ length: 16 }, () => 0)]
   const body = [0, ...zero, ...zero, ...instruction, 0x0b]
-  return new Uint8Array([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0],
-    ...[10, body.length + 2, 1, body.length, ...body],
-  ])
+  const head = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0]
+  return new Uint8Array([...head, 10, body.length + 2, 1, body.length, ...body])
 }
 const simd = probe(0xfd, 0xae, 0x01)
 const relaxedSimd = probe(0xfd, 0x92, 0x02)

@@ -86,6 +86,8 @@ export const CELL_STOP = 1160
 export const CELL_FAILED = 1216
 export const CELL_INTERRUPT = 1280
 export const CELL_PROGRESS = 1344
+/** Tenths of a second without any progress after which a waiting thread gives the run up. */
+export const CELL_PATIENCE = 1408
 /** First byte after the control cells: the threads' scratch starts here. */
 export const CONTROL_END = 4096
 

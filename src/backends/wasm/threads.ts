@@ -10,6 +10,7 @@ import {
   CELL_GENERATION,
   CELL_INTERRUPT,
   CELL_MODE,
+  CELL_PATIENCE,
   FAILED_TIMEOUT,
   MODE_LEAVE,
   MODE_QUIT,
@@ -39,6 +40,7 @@ export class Threads {
   constructor(
     program: Program,
     readonly count: number,
+    readonly patienceSeconds: number,
   ) {
     this.#instances = new Instances(program.module, 0, program.wide)
     for (let thread = 1; thread < count; thread++) {
@@ -65,6 +67,7 @@ export class Threads {
   addHeap(memory: WebAssembly.Memory): Kernels {
     const kernels = this.#instances.add(memory)
     this.#cells ??= new Int32Array(memory.buffer)
+    Atomics.store(this.#cells, CELL_PATIENCE / 4, this.patienceSeconds * 10)
     if (this.#workers.length > 0) {
       const epoch = this.#announce(MODE_LEAVE)
       this.#owed += this.#workers.length
@@ -106,7 +109,7 @@ export class Threads {
       const failed = Atomics.load(this.#cells!, CELL_FAILED / 4)
       this.#fail(
         failed === FAILED_TIMEOUT
-          ? "a thread made no progress for 30 s, it was probably ended from outside"
+          ? `no thread made progress for ${this.patienceSeconds} s: one was probably ended from outside`
           : `thread ${failed - 1} failed in the middle of a step`,
       )
       throw this.#failure

@@ -39,7 +39,11 @@ import {
 /** For tests: smaller heaps, lesser features. */
 export interface WasmInternals extends ProgramChoice {
   readonly limits?: Partial<HeapLimits>
+  /** How long a step may stand still before its threads are given up. */
+  readonly patienceSeconds?: number
 }
+
+const defaultPatienceSeconds = 30
 
 const maxThreads = 64
 /** More threads than this only wait for memory. */
@@ -66,7 +70,7 @@ export class WasmBackend implements Backend {
     const program = await loadProgram(internals)
     const several = program.shared && canBlock()
     const wanted = threads ?? Math.min(coreCount(), maxDefaultThreads)
-    const backend = new WasmBackend(program, several ? wanted : 1, { ...defaultLimits, ...internals.limits })
+    const backend = new WasmBackend(program, several ? wanted : 1, internals)
     try {
       await backend.#threads.ready()
     } catch (error) {
@@ -76,9 +80,10 @@ export class WasmBackend implements Backend {
     return backend
   }
 
-  private constructor(program: Program, threads: number, limits: HeapLimits) {
+  private constructor(program: Program, threads: number, internals: WasmInternals) {
+    const limits = { ...defaultLimits, ...internals.limits }
     this.#program = program
-    this.#threads = new Threads(program, threads)
+    this.#threads = new Threads(program, threads, internals.patienceSeconds ?? defaultPatienceSeconds)
     this.#memories = new Memories(this.#threads, program.shared, limits)
     this.#main = this.#memories.recorders[0]
     this.#arena = new Arena(this.#main.heap, Math.min(16 * 2 ** 20, limits.heap / 8))

@@ -5,6 +5,7 @@ import {
   CELL_FAILED,
   CELL_GENERATION,
   CELL_INTERRUPT,
+  CELL_PATIENCE,
   CELL_PROGRESS,
   CELL_SLEEPERS,
   CELL_STOP,
@@ -18,8 +19,6 @@ import {
 /** Looks at the cell before a thread goes to sleep: some ten microseconds. */
 const SPINS = 3000
 const SLICE_NANOSECONDS: i64 = 100_000_000
-/** Slices of sleep without any thread making progress before the run is given up: 30 s. */
-const MAX_IDLE_SLICES = 300
 
 /** The next unit of this command that nobody has taken. */
 @inline export function claim(command: usize): i32 {
@@ -65,7 +64,7 @@ export function barrier(threads: i32): i32 {
           const now = atomic.load<i32>(CELL_PROGRESS)
           idle = now == progress ? idle + 1 : 0
           progress = now
-          if (idle >= MAX_IDLE_SLICES) {
+          if (idle >= atomic.load<i32>(CELL_PATIENCE)) {
             atomic.store<i32>(CELL_FAILED, FAILED_TIMEOUT)
             atomic.notify(CELL_GENERATION, -1)
             return RUN_FAILED
