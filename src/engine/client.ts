@@ -127,6 +127,7 @@ export class EngineClient {
   ): Promise<Run> {
     signal?.throwIfAborted()
     const link = await unlessAborted(this.#connect(), signal)
+    this.#disposal.signal.throwIfAborted()
     if (this.#link !== link)
       throw new EngineCrashedError("the engine ended before it took the request: ask again")
     const id = this.#ids++

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
+import { exponential, negligible } from "./exponential.js"
 import { randomSeed, threefry, uniform } from "./random.js"
 import { likeliest, penalize, Sampler, type SamplingSettings } from "./sampler.js"
 
@@ -51,13 +52,20 @@ function naive(logits: Float32Array, settings: SamplingSettings, random: number)
   const { temperature, topK, topP, minP, typicalP } = settings
   const largest = Math.max(...logits)
   const likely = (a: Kept, b: Kept) => logits[b.id] - logits[a.id] || a.id - b.id
-  let kept = normalized([...logits].map((logit, id) => ({ id, p: Math.exp((logit - largest) / temperature) })))
+  let kept = normalized(
+    [...logits].map((logit, id) => ({ id, p: Math.exp((logit - largest) / temperature) })),
+  )
   kept = kept.toSorted(likely)
   if (topK > 0) kept = normalized(kept.slice(0, topK))
   if (typicalP < 1) {
     const entropy = -kept.reduce((sum, { p }) => sum + (p > 0 ? p * Math.log(p) : 0), 0)
     const oddness = ({ p }: Kept) => Math.fround(Math.abs(-Math.log(p) - entropy))
-    kept = normalized(until(kept.toSorted((a, b) => oddness(a) - oddness(b) || a.id - b.id), typicalP))
+    kept = normalized(
+      until(
+        kept.toSorted((a, b) => oddness(a) - oddness(b) || a.id - b.id),
+        typicalP,
+      ),
+    )
   }
   if (topP < 1) kept = normalized(until(kept.toSorted(likely), topP))
   if (minP > 0) {
@@ -105,7 +113,9 @@ describe("choice of a token", () => {
     const sampler = new Sampler(64)
     const logits = new Float32Array(64).fill(2)
     const drawn = (settings: Partial<SamplingSettings>) =>
-      new Set(Array.from({ length: 640 }, (_, i) => sampler.choose(logits, { ...plain, ...settings }, i / 640)))
+      new Set(
+        Array.from({ length: 640 }, (_, i) => sampler.choose(logits, { ...plain, ...settings }, i / 640)),
+      )
     expect(drawn({}).size).toBe(64)
     expect([...drawn({ topK: 3 })]).toEqual([0, 1, 2])
     expect([...drawn({ topP: 0.0625 })]).toEqual([0, 1, 2, 3])
@@ -114,7 +124,9 @@ describe("choice of a token", () => {
   test("forbidden tokens are never drawn", () => {
     const sampler = new Sampler(4)
     const logits = Float32Array.of(-Infinity, 0, -Infinity, 0)
-    const drawn = Array.from({ length: 100 }, (_, i) => sampler.choose(logits, { ...plain, topK: 4 }, i / 100))
+    const drawn = Array.from({ length: 100 }, (_, i) =>
+      sampler.choose(logits, { ...plain, topK: 4 }, i / 100),
+    )
     expect(new Set(drawn)).toEqual(new Set([1, 3]))
   })
 
@@ -159,7 +171,15 @@ describe("penalties", () => {
   })
 
   test("bias is added last", () => {
-    expect(after({ presencePenalty: 1, logitBias: [[2, 10], [4, -Infinity]] })).toEqual([1, 2, 12, -4, -Infinity, -6])
+    expect(
+      after({
+        presencePenalty: 1,
+        logitBias: [
+          [2, 10],
+          [4, -Infinity],
+        ],
+      }),
+    ).toEqual([1, 2, 12, -4, -Infinity, -6])
   })
 })
 
@@ -175,6 +195,15 @@ describe("log probabilities", () => {
     expect(top[2].logprob).toBeCloseTo(logits[order[2]] - normalizer, 10)
     expect(new Sampler(500).logprobs(logits, 17, 0).top).toEqual([])
   })
+})
+
+test("the quick exponential is exact to 1e-14 over its range", () => {
+  let worst = 0
+  for (let i = 0; i <= 100_000; i++) {
+    const x = (negligible * i) / 100_000
+    worst = Math.max(worst, Math.abs(exponential(x) / Math.exp(x) - 1))
+  }
+  expect(worst).toBeLessThan(1e-14)
 })
 
 describe("random numbers", () => {

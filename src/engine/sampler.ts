@@ -4,6 +4,7 @@
 // transformers and Meta's own code, before the filters), top-k, typical-p, top-p, min-p, draw. Each filter sees the
 // probabilities of what the one before it left, made to add up to 1 again.
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
+import { exponential, negligible } from "./exponential.js"
 import { type Candidates, orderedBits, Selector } from "./selection.js"
 
 export interface SamplingSettings {
@@ -78,9 +79,6 @@ export function likeliest(logits: Float32Array): { token: number; logit: number 
   return { token, logit }
 }
 
-/** Below exp(-50) of the likeliest a token adds nothing to a sum in double precision. */
-const negligible = -50
-
 export class Sampler {
   readonly #candidates: Candidates
   readonly #selector: Selector
@@ -128,7 +126,7 @@ export class Sampler {
       const scaled = (logits[id] - largest) / temperature
       if (scaled < negligible) continue
       ids[count] = id
-      weights[count++] = Math.exp(scaled)
+      weights[count++] = exponential(scaled)
     }
     candidates.count = count
   }
@@ -213,7 +211,10 @@ export class Sampler {
   ): { logprob: number; top: { token: number; logprob: number }[] } {
     const { logit: largest } = likeliest(logits)
     let sum = 0
-    for (let id = 0; id < logits.length; id++) sum += Math.exp(logits[id] - largest)
+    for (let id = 0; id < logits.length; id++) {
+      const difference = logits[id] - largest
+      if (difference >= negligible) sum += exponential(difference)
+    }
     const normalizer = largest + Math.log(sum)
     const candidates = this.#candidates
     candidates.count = top > 0 ? logits.length : 0
