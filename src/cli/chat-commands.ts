@@ -42,8 +42,10 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
     run: () =>
       said(
         `${table(Object.values(chatCommands).map(({ usage, text }) => [usage, text])).join("\n")}\n\n` +
-          'A line that ends with \\ goes on; """ begins and ends a block; a pasted block waits for Enter.\n' +
-          "Ctrl-C stops an answer, once more leaves; Ctrl-D leaves; the arrow keys bring back earlier messages.",
+          `/set knows ${samplingNames.join(", ")}.\n` +
+          'A line that ends with \\ goes on, and so does a block between """ and """.\n' +
+          "A pasted block waits for Enter. The arrow keys bring back earlier messages.\n" +
+          "Ctrl-C stops an answer, once more leaves; Ctrl-D leaves.",
       ),
   },
   clear: {
@@ -56,7 +58,7 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
   },
   system: {
     usage: "/system [text]",
-    text: 'set the instructions that stand before everything; "/system -" removes them',
+    text: 'set the instructions before everything; "-" removes them',
     run({ conversation }, argument) {
       if (argument === "") return said(conversation.system ?? "There is no system text.")
       conversation.system = argument === "-" ? undefined : argument
@@ -65,7 +67,7 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
   },
   set: {
     usage: "/set [name value]",
-    text: `${samplingNames.join(", ")}; "default" takes a setting back`,
+    text: 'how tokens are chosen; the value "default" takes it back',
     run: ({ settings }, argument) => said(set(settings, argument)),
   },
   retry: {

@@ -19,12 +19,13 @@ export interface AskOptions {
 }
 
 const pasteOn = "\u001b[?2004h"
-const pasteOff = "\u001b[?2004l"
+/** Ends the bracketed paste mode of the terminal. */
+export const pasteOff = "\u001b[?2004l"
 
 /** Reads one message. The terminal is left as it was found. */
 export function ask(
   input: NodeJS.ReadStream,
-  output: NodeJS.WriteStream,
+  output: NodeJS.WritableStream,
   { prompt, continuation, history, signal }: AskOptions,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
@@ -92,7 +93,7 @@ export function ask(
  */
 export function watchKeys(input: NodeJS.ReadStream, onInterrupt: () => void): () => void {
   const onData = (data: Buffer | string) => {
-    if (data.toString().includes("\u0003")) onInterrupt()
+    for (const key of data.toString()) if (key === "\u0003") onInterrupt()
   }
   input.setRawMode(true)
   input.on("data", onData).resume()

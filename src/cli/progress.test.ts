@@ -1,20 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { width } from "./format.js"
 import { progressLine, startProgress } from "./progress.js"
-import type { Screen } from "./terminal.js"
+import { FakeScreen } from "./screen-fixture.js"
 
 function screen(isTerminal: boolean, columns = 80) {
-  const written: string[] = []
-  const fake: Screen = {
-    isTerminal,
-    columns,
-    hasColours: false,
-    write: (text) => void written.push(text),
-    writeForeign: (text) => void written.push(text),
-    paint: (_, text) => text,
-    flush: async () => {},
-  }
-  return { fake, written }
+  const fake = new FakeScreen(isTerminal, columns)
+  return { fake, written: fake.written }
 }
 
 beforeEach(() => {

@@ -6,6 +6,7 @@ import { harmless } from "./format.js"
 export type Style = "dim" | "bold" | "red" | "green" | "yellow" | "cyan" | "magenta"
 
 export interface Screen {
+  readonly stream: NodeJS.WritableStream
   readonly isTerminal: boolean
   /** Columns of the terminal; 80 where there is none. */
   readonly columns: number
@@ -23,6 +24,7 @@ export function screenOn(stream: NodeJS.WriteStream): Screen {
   const isTerminal = stream.isTTY ?? false
   const hasColours = isTerminal && stream.hasColors()
   return {
+    stream,
     isTerminal,
     hasColours,
     get columns() {
