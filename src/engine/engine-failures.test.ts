@@ -46,19 +46,30 @@ describe("a step is a transaction", () => {
     const expected = await run(await tiny())
     const interrupt = new Int32Array(new SharedArrayBuffer(4))
     let reads = 0
-    const llama = await tiny(
-      reading(
-        (read) => async (tensor) => {
-          const values = await read(tensor) // what the step wrote into the cache stays there
-          if (++reads % 3 !== 1) return values
-          interrupt[0] = 1
-          throw new Interrupted()
-        },
-        { interrupt },
-      ),
-    )
+    let lostCopies = 0
+    const fails = () => reads % 3 === 0
+    const llama = await tiny({
+      wrap: (backend) =>
+        replacing(backend, {
+          interrupt,
+          read: async (tensor) => {
+            const values = await backend.read(tensor) // what the step wrote into the cache stays there
+            if (reads++ % 3 !== 0) return values
+            interrupt[0] = 1
+            throw new Interrupted()
+          },
+          createPages: (layout) => {
+            const pages = backend.createPages(layout)
+            const copy = pages.copy.bind(pages)
+            // a copy is recorded work like any other: an interrupted step may leave it undone
+            pages.copy = (from, to) => (fails() ? lostCopies++ : copy(from, to))
+            return pages
+          },
+        }),
+    })
     expect(await run(llama)).toEqual(expected)
     expect(interrupt[0]).toBe(0)
+    expect(lostCopies).toBeGreaterThan(0)
     await expectAllFree(llama)
   })
 

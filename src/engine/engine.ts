@@ -17,6 +17,7 @@ import { Answer, Task } from "./answer.js"
 import { toErrorData } from "./error-data.js"
 import type { Piece } from "./options.js"
 import { Pace } from "./pace.js"
+import { CopyLog } from "./copy-log.js"
 import type { EngineEvent, EngineStats, GenerateRequest, StepEvent } from "./protocol.js"
 import { Sampler } from "./sampler.js"
 import { type Chunk, Scheduler } from "./scheduler.js"
@@ -43,6 +44,7 @@ export class Engine {
   readonly #parts: EngineParts
   readonly #emit: (event: EngineEvent) => void
   readonly #onFatal: (error: EngineCrashedError) => void
+  readonly #copies: CopyLog
   readonly #cache: KvCache
   readonly #scheduler: Scheduler
   readonly #sampler: Sampler
@@ -65,7 +67,8 @@ export class Engine {
     this.#parts = parts
     this.#emit = emit
     this.#onFatal = onFatal
-    this.#cache = new KvCache(parts.pages)
+    this.#copies = new CopyLog(parts.pages)
+    this.#cache = new KvCache(this.#copies)
     const { vocabularySize } = parts.model.config
     this.#scheduler = new Scheduler(this.#cache, {
       contextLength: parts.contextLength,
@@ -212,6 +215,7 @@ export class Engine {
       const start = performance.now()
       const logits = await this.#compute(chunks)
       if (this.#disposed) return false
+      this.#copies.unsure.clear()
       const generated = this.#counts.generated
       const rows = this.#advance(chunks, logits)
       const now = performance.now()
@@ -221,6 +225,8 @@ export class Engine {
       if (this.#disposed) return false
       if (error instanceof Interrupted) {
         if (this.#parts.backend.interrupt) Atomics.store(this.#parts.backend.interrupt, 0, 0)
+        this.#scheduler.setBackHolders(this.#copies.unsure)
+        this.#copies.unsure.clear()
       } else if (error instanceof EngineCrashedError) {
         this.#disposed = true
         this.#onFatal(error)

@@ -72,6 +72,13 @@ export class Scheduler {
     return this.#starved.splice(0)
   }
 
+  /** Sets back the sequences that hold one of these pages, whose contents were lost. */
+  setBackHolders(pages: ReadonlySet<number>): void {
+    if (pages.size === 0) return
+    const holders = this.#running.filter(({ place }) => place.cache!.pages.some((page) => pages.has(page)))
+    for (const sequence of holders) this.#setBack(sequence)
+  }
+
   /** The next step, of about `rows` tokens. Pages for all of them are reserved. */
   plan(rows: number): Chunk[] {
     this.#step++
