@@ -70,7 +70,7 @@ test("a stalled transfer shows that it stands still", () => {
   progress.end()
 })
 
-test("elsewhere a plain line every ten seconds, none for what takes less than two", () => {
+test("elsewhere a plain line every ten seconds, none for what takes less", () => {
   const { fake, written } = screen(false)
   const progress = startProgress(fake)
   for (let i = 0; i < 250; i++) {
@@ -78,9 +78,7 @@ test("elsewhere a plain line every ten seconds, none for what takes less than tw
     vi.advanceTimersByTime(100)
   }
   progress.end()
-  expect(written.length).toBe(3)
-  expect(written[0]).toMatch(
-    /^reading: [78]%, [78]\d\.\d MB of 1\.00 GB, (?:38|39|40)\.\d MB\/s, 2\d s left\n$/,
-  )
+  expect(written.length).toBe(2)
+  expect(written[0]).toMatch(/^reading: 39%, 39\d MB of 1\.00 GB, 39\.\d MB\/s, 15 s left\n$/)
   expect(written.join("")).not.toContain("\u001b")
 })

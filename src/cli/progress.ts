@@ -47,7 +47,7 @@ export function startProgress(screen: Screen, options: ProgressOptions = {}): Pr
       screen.write(`\r${progressLine(screen, label, done, total, speed, unit)}\u001b[K`)
       visible = true
     } else {
-      if (time - shownAt < lineTime || time - start < 2000) return
+      if (time - Math.max(shownAt, start) < lineTime) return
       screen.write(`${plainLine(label, done, total, speed, unit)}\n`)
     }
     shownAt = time
