@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
 import { InvalidFileError, ModelNotFoundError, UnsupportedError } from "../errors/index.js"
-import { openCheckpoint } from "./checkpoint.js"
+import { openCheckpoint } from "./disk-folder.js"
 import {
   concat,
   f32Bytes,

@@ -1,11 +1,9 @@
-// Finds out what a path on disk is (Node only): a model folder of Hugging Face or Meta, a GGUF file or split set, a
-// llama2.c file; opens its tensors and gathers config, tokenizer and chat template as they are. What the config
-// means and how tensors are named, model/ knows.
-import { readdir, stat } from "node:fs/promises"
-import { basename, dirname, join } from "node:path"
+// Finds out what the files of a folder are: a model of Hugging Face or Meta, a GGUF file or split set, a llama2.c
+// file; opens its tensors and gathers config, tokenizer and chat template as they are. Where the folder is (a disk, a
+// server, a page's files) it does not know, nor what the config means; model/ knows that.
 import { InvalidFileError, ModelNotFoundError, UnsupportedError } from "../errors/index.js"
 import { type ByteSource, readBytes, takingOver } from "./byte-source.js"
-import { fileError, fileSource, readSmallFile } from "./file-source.js"
+import type { ModelFolder } from "./folder.js"
 import { openGguf } from "./gguf.js"
 import { decodeText, isRecord, parseJsonObject } from "./json.js"
 import { openLlama2c, readLlama2cHeader } from "./llama2c.js"
@@ -39,18 +37,14 @@ const maxConfigBytes = 2 ** 24
 const maxTokenizerBytes = 2 ** 28
 
 /**
- * Opens the model at `path`, a folder or one of its files. ModelNotFoundError where there is none,
+ * Opens the model in a folder, or with `name` that file of it. ModelNotFoundError where there is none,
  * InvalidFileError for damage or missing companions, UnsupportedError for what Cria does not read or where a
- * folder holds several models (pass the file then).
+ * folder holds several models (name the file then).
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  const status = await stat(path).catch((error: unknown) => {
-    throw fileError(path, error)
-  })
-  const folder = new Folder(status.isDirectory() ? path : dirname(path))
-  await folder.list()
-  const found = status.isDirectory() ? await modelIn(folder) : await modelAt(folder, basename(path))
-  return openers[found.format](folder, found, path)
+export async function openCheckpointIn(from: ModelFolder, name?: string): Promise<Checkpoint> {
+  const folder = new Folder(from, await from.names())
+  const found = name === undefined ? await modelIn(folder) : await modelAt(folder, name)
+  return openers[found.format](folder, found, name === undefined ? from.path : folder.pathOf(name))
 }
 
 /** A model inside a folder: its files in order; for sharded safetensors the index. */
@@ -59,30 +53,46 @@ interface Found {
   readonly files: readonly string[]
 }
 
-/** The plain names in a folder, and small files of it. */
+/** A folder with its names at hand, and small files of it. */
 class Folder {
-  names: ReadonlySet<string> = new Set()
-  constructor(readonly path: string) {}
+  constructor(
+    readonly from: ModelFolder,
+    readonly names: ReadonlySet<string>,
+  ) {}
 
-  async list(): Promise<void> {
-    this.names = new Set(
-      await readdir(this.path).catch((error: unknown) => {
-        throw fileError(this.path, error)
-      }),
-    )
+  get path(): string {
+    return this.from.path
   }
 
   pathOf(name: string): string {
-    return join(this.path, name)
+    return this.from.pathOf(name)
+  }
+
+  async open(name: string): Promise<ByteSource> {
+    return this.from.open(name)
   }
 
   matching(pattern: RegExp): string[] {
     return [...this.names].filter((name) => pattern.test(name)).toSorted()
   }
 
+  /** All bytes of a small file; InvalidFileError beyond `limit` bytes, before anything is allocated. */
+  async small(name: string, limit: number): Promise<Uint8Array> {
+    const source = await this.open(name)
+    try {
+      if (source.size > limit)
+        throw new InvalidFileError(
+          `${source.name} has ${source.size} bytes; at most ${limit} were expected of such a file`,
+        )
+      return await readBytes(source, 0, source.size, "the file")
+    } finally {
+      await source.close()
+    }
+  }
+
   /** The file's bytes, or undefined where it is not there. */
   async bytes(name: string, limit: number): Promise<Uint8Array | undefined> {
-    return this.names.has(name) ? readSmallFile(this.pathOf(name), limit) : undefined
+    return this.names.has(name) ? this.small(name, limit) : undefined
   }
 
   async json(name: string): Promise<Record<string, unknown> | undefined> {
@@ -105,7 +115,7 @@ async function modelAt(folder: Folder, name: string): Promise<Found> {
   if (name.endsWith(".pth") || name.endsWith(".pt")) return { format: "pth", files: [name] }
   if (name.endsWith(".gguf")) return { format: "gguf", files: splitParts(folder, name) }
   // Ollama's store and the hub's cache name files by their hash: look inside.
-  const source = await fileSource(folder.pathOf(name))
+  const source = await folder.open(name)
   try {
     const start = await readBytes(source, 0, Math.min(4, source.size), "the first bytes")
     const magic = String.fromCharCode(...start)
@@ -217,11 +227,11 @@ const openers: Readonly<Record<TensorFile["format"], Opener>> = {
     const chatTemplate = await chatTemplateIn(folder)
     const tensors = indexName.test(name)
       ? await openShardedSafetensors(
-          await readSmallFile(folder.pathOf(name), maxConfigBytes * 4),
+          await folder.small(name, maxConfigBytes * 4),
           folder.pathOf(name),
-          (shard) => fileSource(folder.pathOf(shard)),
+          (shard) => folder.open(shard),
         )
-      : await openSafetensors(await fileSource(folder.pathOf(name)))
+      : await openSafetensors(await folder.open(name))
     return checkpoint(path, tensors, { config, generationConfig, tokenizer, chatTemplate })
   },
 
@@ -238,14 +248,14 @@ const openers: Readonly<Record<TensorFile["format"], Opener>> = {
         `${folder.pathOf(name)} needs the params.json of its model in the same folder; it is not there`,
       )
     const tokenizer = await tokenizerIn(folder)
-    const tensors = await openPth(await fileSource(folder.pathOf(name)))
+    const tensors = await openPth(await folder.open(name))
     return checkpoint(path, tensors, { config, tokenizer })
   },
 
   gguf: async (folder, { files }, path) => {
     const sources: ByteSource[] = []
     const tensors = await takingOver(sources, async () => {
-      for (const name of files) sources.push(await fileSource(folder.pathOf(name)))
+      for (const name of files) sources.push(await folder.open(name))
       return openGguf(sources)
     })
     const { metadata } = tensors
@@ -257,7 +267,7 @@ const openers: Readonly<Record<TensorFile["format"], Opener>> = {
   },
 
   llama2c: async (folder, { files: [name] }, path) => {
-    const tensors = await openLlama2c(await fileSource(folder.pathOf(name)))
+    const tensors = await openLlama2c(await folder.open(name))
     try {
       const vocabularySize = Number(tensors.metadata.get("vocab_size"))
       const tokenizerName = llama2cTokenizer(folder, vocabularySize)

@@ -2,7 +2,7 @@
 // mapped into memory work, and nothing is held but the descriptor.
 import { type FileHandle, open, stat } from "node:fs/promises"
 import { CriaError, InvalidFileError, ModelNotFoundError } from "../errors/index.js"
-import { type ByteSource, checkRange, readBytes } from "./byte-source.js"
+import { type ByteSource, checkRange } from "./byte-source.js"
 
 /** Largest read handed to the system at once; Node refuses 2 GiB and more. */
 const maxRead = 2 ** 30
@@ -39,20 +39,6 @@ export async function fileSource(path: string): Promise<ByteSource> {
       }
     },
     close: () => handle.close(),
-  }
-}
-
-/** All bytes of a small file; InvalidFileError beyond `limit` bytes, before anything is allocated. */
-export async function readSmallFile(path: string, limit: number): Promise<Uint8Array> {
-  const source = await fileSource(path)
-  try {
-    if (source.size > limit)
-      throw new InvalidFileError(
-        `${path} has ${source.size} bytes; at most ${limit} were expected of such a file`,
-      )
-    return await readBytes(source, 0, source.size, "the file")
-  } finally {
-    await source.close()
   }
 }
 

@@ -1,5 +1,7 @@
 // The parsers and their inputs that need no file system; formats/node.ts has the rest.
 export { blobSource, type ByteSource, memorySource } from "./byte-source.js"
+export { type Checkpoint, openCheckpointIn, type TokenizerSource } from "./checkpoint.js"
+export { blobFolder, type ModelFolder } from "./folder.js"
 export { type GgufFile, openGguf } from "./gguf.js"
 export type { GgufArray, GgufScalarType, GgufValue } from "./gguf-values.js"
 export { openLlama2c } from "./llama2c.js"
