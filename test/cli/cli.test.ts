@@ -1,5 +1,5 @@
 // The command line from outside: what goes to which stream, exit codes, signals, pipes.
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -261,10 +261,8 @@ describe("convert", () => {
 
 describe("bench", () => {
   test("--json has every measurement on the last line", async () => {
-    const { code, out, err } = await cria([
-      ...["bench", "--model", chatModel, "--json", "--prefill", "8,16", "--decode", "4"],
-      ...["--depth", "0,32", "--streams", "3", "--backend", "reference"],
-    ])
+    const flags = "--json --prefill 8,16 --decode 4 --depth 0,32 --streams 3 --backend reference".split(" ")
+    const { code, out, err } = await cria(["bench", "--model", chatModel, ...flags])
     expect({ code, err }).toEqual({ code: 0, err: "" })
     const result = JSON.parse(out.trim().split("\n").at(-1)!)
     expect(result.prefill.map(({ tokens }: { tokens: number }) => tokens)).toEqual([8, 16])
@@ -299,7 +297,6 @@ describe("list and remove", () => {
     const home = join(folder, "hub-home")
     const snapshot = join(home, "hub/models--owner--tiny/snapshots", "0".repeat(40))
     await makeChatModel(snapshot)
-    const { mkdir } = await import("node:fs/promises")
     await mkdir(join(home, "hub/models--owner--tiny/refs"), { recursive: true })
     await writeFile(join(home, "hub/models--owner--tiny/refs/main"), "0".repeat(40))
     const env = { HF_HOME: home }

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Called with the process as soon as it has written to standard output. */
   readonly onOutput?: (child: ChildProcess, output: string) => void
+  /** Called once with the process. */
+  readonly onStart?: (child: ChildProcess) => void
   /** Standard input is a pipe that nobody writes to or closes. */
   readonly silent?: boolean
 }
@@ -35,6 +37,7 @@ export function cria(args: readonly string[], options: RunOptions = {}): Promise
     env: { PATH: process.env["PATH"], HOME: nowhere, HF_HOME: nowhere, ...options.env },
   })
   if (options.input !== undefined) child.stdin!.end(options.input)
+  options.onStart?.(child)
   let out = ""
   let err = ""
   child.stdout!.on("data", (data: Buffer) => {
