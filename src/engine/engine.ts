@@ -277,7 +277,8 @@ export class Engine {
       rows += count
       if (!sequence.place.cache) continue // its request ended while the step ran
       this.#scheduler.advance(chunk)
-      this.#counts.prompt += first + count < sequence.length ? count : count - 1
+      const prompt = sequence instanceof Answer ? sequence.task.request.prompt.length : sequence.length
+      this.#counts.prompt += Math.max(0, Math.min(first + count, prompt) - first)
       try {
         if (sequence instanceof Scoring) this.#deliver(sequence, chunk, logits.slice(from * V, row * V), V)
         else if (row > from) this.#continue(sequence as Answer, logits.subarray(from * V, row * V))

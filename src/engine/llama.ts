@@ -1,5 +1,6 @@
-// The face of the whole system: load a model, ask it for logits, texts and chats. The engine behind it runs on a
-// thread of its own; only the tokenizer works here.
+// The face of the whole system: a loaded model that is asked for logits, texts and chats. The engine behind it runs on
+// a thread of its own; only the tokenizer works here. How models are found and loaded is a matter of the platform:
+// node-llama.ts, and browser/ for pages.
 import { type ChatOptions, encodeChat, type Message } from "../chat/index.js"
 import { ContextOverflowError, InvalidOptionError, UnsupportedError } from "../errors/index.js"
 import type { ModelConfig } from "../model/config.js"
@@ -8,12 +9,9 @@ import { withToolCalls } from "./chat-pieces.js"
 import { EngineClient } from "./client.js"
 import { Generation } from "./generation.js"
 import type { LoadedModel, LoadProgress, ModelInfo, OpenLink } from "./link.js"
-import { checkLoadOptions, engineOptions, type LoadOptions } from "./load-options.js"
-import { localLink } from "./local-link.js"
 import { checkGenerateOptions, type GenerateOptions } from "./options.js"
 import type { EngineStats, GenerateRequest } from "./protocol.js"
 import { randomSeed } from "./random.js"
-import { workerLink } from "./worker-link.js"
 
 /** What `chat` takes beside the messages. */
 export interface ChatGenerateOptions extends Omit<GenerateOptions, "special">, Omit<ChatOptions, "template"> {
@@ -31,31 +29,12 @@ export class Llama implements AsyncDisposable {
   readonly #client: EngineClient
   readonly #loaded: LoadedModel
 
-  private constructor(client: EngineClient, loaded: LoadedModel) {
+  protected constructor(client: EngineClient, loaded: LoadedModel) {
     this.#client = client
     this.#loaded = loaded
     this.config = loaded.config
     this.info = loaded.info
     this.tokenizer = Tokenizer.deserialize(loaded.tokenizer)
-  }
-
-  /**
-   * Loads a model. `source` is a folder, a file, a hub id (`owner/name[@revision][:file]`, downloaded where it is
-   * not on this disk), or "default": what the environment variable CRIA_MODEL names.
-   *
-   * @throws ModelNotFoundError, InvalidFileError, UnsupportedError, OutOfMemoryError, HubError, InvalidOptionError, or
-   *   the reason of `options.signal`.
-   */
-  static async load(source = "default", options: LoadOptions = {}): Promise<Llama> {
-    const { onProgress, signal, inProcess, token, revision, ...engine } = checkLoadOptions(options)
-    signal?.throwIfAborted()
-    const { resolveSource } = await import("./source.js")
-    const path = await resolveSource(source, { token, revision, signal, onProgress })
-    const settings = engineOptions.parse(engine)
-    const open = inProcess
-      ? localLink(async (hooks) => (await import("./load-model.js")).loadFromDisk(path, settings, hooks))
-      : workerLink(path, settings)
-    return Llama.open(open, { onProgress, signal })
   }
 
   /** Loads by a link of the caller's making. @internal */
@@ -64,7 +43,7 @@ export class Llama implements AsyncDisposable {
     hooks: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal } = {},
   ): Promise<Llama> {
     const { client, loaded } = await EngineClient.open(open, hooks)
-    return new Llama(client, loaded)
+    return new this(client, loaded)
   }
 
   /**

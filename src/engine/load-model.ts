@@ -1,10 +1,9 @@
-// From a path on this disk to everything an engine works with (Node only): backend, weights, cache, tokenizer.
-import { resolve } from "node:path"
+// From an open checkpoint to everything an engine works with: backend, weights, cache, tokenizer.
 import { z } from "zod"
 import { createBackend, type Backend } from "../backends/index.js"
 import { chatFormatOf } from "../chat/index.js"
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
-import { type Checkpoint, openCheckpoint, type TokenizerSource } from "../formats/node.js"
+import type { Checkpoint, TokenizerSource } from "../formats/index.js"
 import { layoutOf, loadModel } from "../model/checkpoint.js"
 import type { ModelConfig } from "../model/config.js"
 import type { Model } from "../model/llama.js"
@@ -27,12 +26,13 @@ const defaultCacheBytes = 2 ** 30
 /** Tokens that models with a short context get room for, so that several sequences fit. */
 const sharedCacheTokens = 16384
 
-export async function loadFromDisk(
-  path: string,
+/** Opens a checkpoint and loads it; closes it in any case. */
+export async function loadCheckpoint(
+  open: () => Promise<Checkpoint>,
   options: EngineOptions,
   { onWeights, signal }: LoadHooks,
 ): Promise<{ parts: EngineParts; loaded: LoadedModel }> {
-  const checkpoint = await openCheckpoint(path)
+  const checkpoint = await open()
   try {
     signal?.throwIfAborted()
     const { config } = await layoutOf(checkpoint) // refuses what cannot work before threads and memory are taken
@@ -88,7 +88,7 @@ function assemble(
   const layout = { ...form, capacity: Math.ceil(cacheTokens / pageTokens) }
   const pages = backend.createPages(layout)
   const info: ModelInfo = {
-    path: resolve(checkpoint.path),
+    path: checkpoint.path,
     format: checkpoint.format,
     name: nameOf(checkpoint),
     weights,

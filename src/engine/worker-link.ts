@@ -1,6 +1,6 @@
 // An engine in a worker: starts it, passes messages, notices when it dies, and ends it.
 import { EngineCrashedError } from "../errors/index.js"
-import { spawnWorker, type WorkerHandle } from "../platform/index.js"
+import type { WorkerHandle } from "../platform/index.js"
 import { fromErrorData } from "./error-data.js"
 import type { Link, LinkHandlers, OpenLink } from "./link.js"
 import type { EngineOptions } from "./load-options.js"
@@ -9,16 +9,9 @@ import type { FromWorker } from "./worker-messages.js"
 /** Milliseconds that an engine has to free what it holds before its thread is ended under it. */
 const patience = 1000
 
-const spawn = (): WorkerHandle =>
-  spawnWorker({
-    name: "cria-engine",
-    url: new URL("./worker.js", import.meta.url),
-    web: () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }),
-  })
-
-/** Loads the model at `path` in a new worker. */
+/** Loads a model in the worker that `spawn` starts; `source` is for that worker to understand, plain data. */
 export const workerLink =
-  (path: string, options: EngineOptions): OpenLink =>
+  (spawn: () => WorkerHandle, source: unknown, options: EngineOptions): OpenLink =>
   async (handlers, { onProgress, signal }) => {
     signal?.throwIfAborted()
     const worker = spawn()
@@ -34,7 +27,7 @@ export const workerLink =
           } else if (message.type === "failed") reject(fromErrorData(message.error))
           else if (message.type === "loaded") resolve(ready(worker, message.loaded, handlers))
         })
-        worker.post({ type: "load", path, options })
+        worker.post({ type: "load", source, options })
       })
     } catch (error) {
       await worker.terminate()

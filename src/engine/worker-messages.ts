@@ -4,8 +4,12 @@ import type { ErrorData } from "./error-data.js"
 import type { LoadedModel } from "./link.js"
 import type { EngineEvent } from "./protocol.js"
 
-/** The first message. */
-export const loadMessage = z.strictObject({ type: z.literal("load"), path: z.string(), options: z.unknown() })
+/** The first message. What a source is, the two sides know that are made for each other. */
+export const loadMessage = z.strictObject({
+  type: z.literal("load"),
+  source: z.unknown(),
+  options: z.unknown(),
+})
 
 export type FromWorker =
   | EngineEvent

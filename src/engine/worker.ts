@@ -1,59 +1,6 @@
-// The engine's own thread. Its first message says what to load; after that it takes commands. It ends with the
-// thread that started it, when told to, or by a crash.
-import { workerPort } from "../platform/index.js"
-import { dispatch } from "./dispatch.js"
-import { Engine } from "./engine.js"
-import { toErrorData } from "./error-data.js"
-import { loadFromDisk } from "./load-model.js"
-import { engineOptions } from "./load-options.js"
-import { type FromWorker, loadMessage } from "./worker-messages.js"
+// The engine's own thread in Node: opens models from the disk.
+import { z } from "zod"
+import { openModel } from "./open-model.js"
+import { serveEngine } from "./serve-engine.js"
 
-const port = workerPort()
-const post = (message: FromWorker, transfer?: Transferable[]) => port.post(message, transfer)
-/** Weights come in small chunks; the other side wants to know ten times a second. */
-const progressInterval = 100
-
-let engine: Promise<Engine | undefined> | undefined
-
-async function load(message: unknown): Promise<Engine | undefined> {
-  try {
-    const { path, options } = loadMessage.parse(message)
-    let reported = 0
-    const onWeights = (loaded: number, total: number) => {
-      const now = performance.now()
-      if (now - reported < progressInterval && loaded < total) return
-      reported = now
-      post({ type: "progress", loaded, total })
-    }
-    const { parts, loaded } = await loadFromDisk(path, engineOptions.parse(options), { onWeights })
-    const made = new Engine(
-      parts,
-      (event) => {
-        const buffers =
-          event.type === "step" ? event.rows.map(([, , logits]) => logits.buffer as ArrayBuffer) : []
-        post(event, buffers)
-      },
-      (error) => post({ type: "crashed", error: toErrorData(error) }),
-    )
-    post({ type: "loaded", loaded })
-    return made
-  } catch (error) {
-    post({ type: "failed", error: toErrorData(error) })
-    return undefined
-  }
-}
-
-async function receive(message: unknown): Promise<void> {
-  if (!engine) {
-    engine = load(message)
-    return
-  }
-  const made = await engine
-  if (!made) return
-  if ((message as { type?: unknown }).type === "dispose") {
-    await made.dispose()
-    post({ type: "disposed" })
-  } else dispatch(made, message, post)
-}
-
-port.onMessage((message) => void receive(message))
+serveEngine((source) => openModel(z.string().parse(source)))

@@ -1,0 +1,36 @@
+// Llama in Node: models come from this disk, or from a hub to this disk.
+import { spawnWorker, type WorkerHandle } from "../platform/index.js"
+import { Llama as LoadedLlama } from "./llama.js"
+import { checkLoadOptions, engineOptions, type LoadOptions } from "./load-options.js"
+import { localLink } from "./local-link.js"
+import { workerLink } from "./worker-link.js"
+
+const spawn = (): WorkerHandle =>
+  spawnWorker({ name: "cria-engine", url: new URL("./worker.js", import.meta.url) })
+
+export class Llama extends LoadedLlama {
+  /**
+   * Loads a model. `source` is a folder, a file, a hub id (`owner/name[@revision][:file]`, downloaded where it is
+   * not on this disk), or "default": what the environment variable CRIA_MODEL names.
+   *
+   * @throws ModelNotFoundError, InvalidFileError, UnsupportedError, OutOfMemoryError, HubError, InvalidOptionError, or
+   *   the reason of `options.signal`.
+   */
+  static async load(source = "default", options: LoadOptions = {}): Promise<Llama> {
+    const { onProgress, signal, inProcess, token, revision, ...engine } = checkLoadOptions(options)
+    signal?.throwIfAborted()
+    const { resolveSource } = await import("./source.js")
+    const path = await resolveSource(source, { token, revision, signal, onProgress })
+    const settings = engineOptions.parse(engine)
+    const open = inProcess ? localLink(inThisThread(path, settings)) : workerLink(spawn, path, settings)
+    return Llama.open(open, { onProgress, signal })
+  }
+}
+
+const inThisThread =
+  (path: string, settings: ReturnType<typeof engineOptions.parse>): Parameters<typeof localLink>[0] =>
+  async (hooks) => {
+    const { loadCheckpoint } = await import("./load-model.js")
+    const { openModel } = await import("./open-model.js")
+    return loadCheckpoint(() => openModel(path), settings, hooks)
+  }
