@@ -7,7 +7,7 @@ import type { ModelFlags } from "./options.js"
 import { startProgress } from "./progress.js"
 
 export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): Promise<Llama> {
-  const { Llama } = await import("../engine/llama.js")
+  const { Llama } = await import("../engine/node-llama.js")
   const start = performance.now()
   const progress = startProgress(err)
   const undo = lifetime.defer(() => progress.end())

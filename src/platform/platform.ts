@@ -39,16 +39,18 @@ export interface WorkerOptions {
   /** The module to run, for Node: a URL beside the caller, from import.meta.url. */
   readonly url: URL
   /**
-   * For browsers, written out at the place of the call so that bundlers find the module:
+   * For browsers (absent where only Node runs it), written out at the place of the call so that bundlers find the module:
    * a `new Worker` of a `new URL(file, import.meta.url)` with type "module".
    */
-  readonly web: () => Worker
+  readonly web?: () => Worker
 }
 
 /** Starts a module worker. Errors of its script arrive at `onError`. */
 export function spawnWorker(options: WorkerOptions): WorkerHandle {
   const threads = builtin("node:worker_threads")
-  return threads ? nodeWorker(threads, options) : webWorker(options.web())
+  if (threads) return nodeWorker(threads, options)
+  if (!options.web) throw new Error(`the worker ${options.name} runs in Node only`)
+  return webWorker(options.web())
 }
 
 function nodeWorker({ Worker }: { Worker: typeof NodeWorker }, { name, url }: WorkerOptions): WorkerHandle {
