@@ -22,8 +22,8 @@ interface LinearOperands {
 
 /** Operands and results in another heap take at most this much of it. */
 const stagingBytes = 64 * 2 ** 20
-/** A unit of LinearVector reads about this much: large enough to be worth a claim, small enough to balance. */
-const vectorUnitBytes = 64 * 1024
+/** Panels that a unit of LinearVector walks through side by side. */
+const vectorStreams = 4
 
 export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOperands): void {
   const { recorder } = weight.place
@@ -55,12 +55,14 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
 
 function recordPart(backend: Recording, weight: WasmWeight, x: LinearOperands): void {
   const [N, K] = weight.shape
-  const { recorder, address, bytes } = weight.place
+  const { recorder, address } = weight.place
   const { kind, panelRows } = layouts[weight.kind]
   const panels = Math.ceil(N / panelRows)
-  const each = Math.max(1, Math.round((vectorUnitBytes * panels) / bytes))
-  const [op, units] = x.tokens === 1 ? [Op.LinearVector, Math.ceil(panels / each)] : [Op.LinearMatrix, panels]
-  backend.record(recorder, op, units, [x.address, x.stride, address, x.target, x.tokens, K, N, kind, each])
+  const [op, units] =
+    x.tokens === 1
+      ? [Op.LinearVector, Math.ceil(panels / vectorStreams)]
+      : [Op.LinearMatrix, panels]
+  backend.record(recorder, op, units, [x.address, x.stride, address, x.target, x.tokens, K, N, kind])
 }
 
 interface QuantizeOperands {

@@ -1,5 +1,5 @@
 // Reading a command's operands, and the state of the instance that a thread runs.
-import { WORD_ARGS } from "../opcodes"
+import { WORD_ARGS, WORD_UNITS } from "../opcodes"
 
 /** This thread's number and its scratch memory in this heap; set once by `setup`. */
 export let thread: i32 = 0
@@ -23,4 +23,9 @@ export function setThread(number: i32, scratchAddress: usize, wideVectors: i32):
 
 @inline export function real(command: usize, index: i32): f32 {
   return load<f32>(command + ((WORD_ARGS + index) << 2))
+}
+
+/** Number of units that the command is cut into. */
+@inline export function unitsOf(command: usize): i32 {
+  return load<i32>(command + (WORD_UNITS << 2))
 }

@@ -63,7 +63,7 @@ function tileF32(columns: i32, tile: usize, x0: usize, x1: usize, x2: usize, x3:
   v128.store(sums, a31, 112)
 }
 
-/** Operands: x, bytes of a row of x, weight, y, tokens, K, N, kind, -. Unit: a panel. */
+/** Operands: x, bytes of a row of x, weight, y, tokens, K, N, kind. Unit: a panel. */
 export function matrixDenseUnit(command: usize, unit: i32): void {
   const x = address(command, 0)
   const stride = <usize>arg(command, 1)

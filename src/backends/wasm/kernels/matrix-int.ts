@@ -231,7 +231,7 @@ function tile16(
   }
 }
 
-/** Operands: records, stride of records, weight, y, tokens, K, N, kind, -. Unit: a panel. */
+/** Operands: records, stride of records, weight, y, tokens, K, N, kind. Unit: a panel. */
 export function matrixIntUnit(command: usize, unit: i32): void {
   const records = address(command, 0)
   const stride = <usize>arg(command, 1)

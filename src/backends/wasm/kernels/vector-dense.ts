@@ -1,7 +1,7 @@
 // linear for one token and plain weights: one multiply-add chain an output, columns ascending, as in
 // matrix-dense.ts, so both give the same bits.
 import { DENSE_PANEL, Kind } from "../opcodes"
-import { address, arg, scratch } from "./command"
+import { address, arg, scratch, unitsOf } from "./command"
 import { panelBytes } from "./layout"
 import { HALF_SCALE, highHalves, lowHalves, madd } from "./math"
 
@@ -15,94 +15,120 @@ import { HALF_SCALE, highHalves, lowHalves, madd } from "./math"
   return f32x4.mul(highHalves(packed), f32x4.splat(HALF_SCALE))
 }
 
-/** Two panels at once: the multiply-add's latency is longer than one panel's work a column. */
-function pairF32(x: usize, k: i32, p: usize, q: usize, out: usize): void {
-  let a: v128 = f32x4.splat(0)
-  let b = a
-  let c = a
-  let d = a
-  for (let i = 0; i < k; i++) {
+/**
+ * Four panels at once, each `far` bytes from the one before: distant streams keep more of the memory busy, and the
+ * multiply-add's latency is longer than one panel's work a column.
+ */
+function panelsF32(x: usize, k: i32, p: usize, far: usize, out: usize): void {
+  let q = p + far
+  let r = q + far
+  let s = r + far
+  let a0: v128 = f32x4.splat(0)
+  let a1 = a0
+  let b0 = a0
+  let b1 = a0
+  let c0 = a0
+  let c1 = a0
+  let d0 = a0
+  let d1 = a0
+  for (const end = x + <usize>k * 4; x < end; x += 4) {
     const value = v128.load32_splat(x)
-    a = madd(value, v128.load(p), a)
-    b = madd(value, v128.load(p, 16), b)
-    c = madd(value, v128.load(q), c)
-    d = madd(value, v128.load(q, 16), d)
-    x += 4
+    a0 = madd(value, v128.load(p), a0)
+    a1 = madd(value, v128.load(p, 16), a1)
+    b0 = madd(value, v128.load(q), b0)
+    b1 = madd(value, v128.load(q, 16), b1)
+    c0 = madd(value, v128.load(r), c0)
+    c1 = madd(value, v128.load(r, 16), c1)
+    d0 = madd(value, v128.load(s), d0)
+    d1 = madd(value, v128.load(s, 16), d1)
     p += 32
     q += 32
+    r += 32
+    s += 32
   }
-  v128.store(out, a)
-  v128.store(out, b, 16)
-  v128.store(out, c, 32)
-  v128.store(out, d, 48)
+  storeEight(out, a0, a1, b0, b1, c0, c1, d0, d1)
 }
 
-function pairF16(x: usize, k: i32, p: usize, q: usize, out: usize): void {
-  let a: v128 = f32x4.splat(0)
-  let b = a
-  let c = a
-  let d = a
-  for (let i = 0; i < k; i++) {
+/** The same for halves; `kind` is a constant at every call, so that each gets a loop of its own. */
+@inline function panelsOfHalves(kind: i32, x: usize, k: i32, p: usize, far: usize, out: usize): void {
+  let q = p + far
+  let r = q + far
+  let s = r + far
+  let a0: v128 = f32x4.splat(0)
+  let a1 = a0
+  let b0 = a0
+  let b1 = a0
+  let c0 = a0
+  let c1 = a0
+  let d0 = a0
+  let d1 = a0
+  for (const end = x + <usize>k * 4; x < end; x += 4) {
     const value = v128.load32_splat(x)
-    const v = v128.load(p)
-    const w = v128.load(q)
-    a = madd(value, lowColumn(Kind.F16, v), a)
-    b = madd(value, highColumn(Kind.F16, v), b)
-    c = madd(value, lowColumn(Kind.F16, w), c)
-    d = madd(value, highColumn(Kind.F16, w), d)
-    x += 4
+    let w = v128.load(p)
+    a0 = madd(value, lowColumn(kind, w), a0)
+    a1 = madd(value, highColumn(kind, w), a1)
+    w = v128.load(q)
+    b0 = madd(value, lowColumn(kind, w), b0)
+    b1 = madd(value, highColumn(kind, w), b1)
+    w = v128.load(r)
+    c0 = madd(value, lowColumn(kind, w), c0)
+    c1 = madd(value, highColumn(kind, w), c1)
+    w = v128.load(s)
+    d0 = madd(value, lowColumn(kind, w), d0)
+    d1 = madd(value, highColumn(kind, w), d1)
     p += 16
     q += 16
+    r += 16
+    s += 16
   }
-  v128.store(out, a)
-  v128.store(out, b, 16)
-  v128.store(out, c, 32)
-  v128.store(out, d, 48)
+  storeEight(out, a0, a1, b0, b1, c0, c1, d0, d1)
 }
 
-function pairBF16(x: usize, k: i32, p: usize, q: usize, out: usize): void {
-  let a: v128 = f32x4.splat(0)
-  let b = a
-  let c = a
-  let d = a
-  for (let i = 0; i < k; i++) {
-    const value = v128.load32_splat(x)
-    const v = v128.load(p)
-    const w = v128.load(q)
-    a = madd(value, lowColumn(Kind.BF16, v), a)
-    b = madd(value, highColumn(Kind.BF16, v), b)
-    c = madd(value, lowColumn(Kind.BF16, w), c)
-    d = madd(value, highColumn(Kind.BF16, w), d)
-    x += 4
-    p += 16
-    q += 16
-  }
-  v128.store(out, a)
-  v128.store(out, b, 16)
-  v128.store(out, c, 32)
-  v128.store(out, d, 48)
+@inline function storeEight(
+  out: usize, a0: v128, a1: v128, b0: v128, b1: v128, c0: v128, c1: v128, d0: v128, d1: v128,
+): void {
+  v128.store(out, a0)
+  v128.store(out, a1, 16)
+  v128.store(out, b0, 32)
+  v128.store(out, b1, 48)
+  v128.store(out, c0, 64)
+  v128.store(out, c1, 80)
+  v128.store(out, d0, 96)
+  v128.store(out, d1, 112)
 }
 
-/** Operands as LinearMatrix: see matrix-dense.ts. Unit: `arg 8` panels. */
+function panelsF16(x: usize, k: i32, p: usize, far: usize, out: usize): void {
+  panelsOfHalves(Kind.F16, x, k, p, far, out)
+}
+
+function panelsBF16(x: usize, k: i32, p: usize, far: usize, out: usize): void {
+  panelsOfHalves(Kind.BF16, x, k, p, far, out)
+}
+
+/** Operands as LinearMatrix: see matrix-dense.ts. Unit u: the panels u, u + units, ... , four at most. */
 export function vectorDenseUnit(command: usize, unit: i32): void {
   const x = address(command, 0)
-  const weight = address(command, 2)
   const k = arg(command, 5)
   const n = arg(command, 6)
   const kind = arg(command, 7)
-  const each = arg(command, 8)
+  const units = unitsOf(command)
   const bytes = panelBytes(kind, k)
-  const first = unit * each
-  const last = min(first + each, (n + DENSE_PANEL - 1) / DENSE_PANEL)
-  for (let p = first; p < last; p += 2) {
-    const panel = weight + <usize>p * bytes
-    // The last panel may be alone: it is its own partner then, and the copy below ends before the double.
-    const partner = p + 1 < last ? panel + bytes : panel
-    if (kind == Kind.F32) pairF32(x, k, panel, partner, scratch)
-    else if (kind == Kind.F16) pairF16(x, k, panel, partner, scratch)
-    else pairBF16(x, k, panel, partner, scratch)
-    const row = p * DENSE_PANEL
-    const rows = min(n - row, p + 1 < last ? 2 * DENSE_PANEL : DENSE_PANEL)
-    memory.copy(address(command, 3) + <usize>row * 4, scratch, <usize>rows * 4)
+  const panels = (n + DENSE_PANEL - 1) / DENSE_PANEL
+  const first = address(command, 2) + <usize>unit * bytes
+  const count = (panels - unit + units - 1) / units
+  // Fewer than four are done as four times the first: their copies below are left out.
+  const far = count == 4 ? <usize>units * bytes : 0
+  const times = count == 4 ? 1 : count
+  for (let i = 0; i < times; i++) {
+    const panel = first + <usize>(i * units) * bytes
+    const out = scratch + <usize>i * 128
+    if (kind == Kind.F32) panelsF32(x, k, panel, far, out)
+    else if (kind == Kind.F16) panelsF16(x, k, panel, far, out)
+    else panelsBF16(x, k, panel, far, out)
+  }
+  for (let i = 0; i < count; i++) {
+    const row = (unit + i * units) * DENSE_PANEL
+    const sums = scratch + <usize>i * (count == 4 ? 32 : 128)
+    memory.copy(address(command, 3) + <usize>row * 4, sums, <usize>min(n - row, DENSE_PANEL) * 4)
   }
 }

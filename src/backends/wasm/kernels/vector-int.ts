@@ -1,7 +1,7 @@
 // linear for one token and integer weights: streams the panels once. The integer sum of a group is exact, so only
 // the chain over groups, one multiply-add each, decides the bits; matrix-int.ts keeps the same chain.
 import { GROUP, INT4_BLOCK, INT4_MIN_BLOCK, INT8_BLOCK, INT8_CHANNEL_BLOCK, INT_PANEL, Kind } from "../opcodes"
-import { address, arg, scratch } from "./command"
+import { address, arg, scratch, unitsOf } from "./command"
 import { channelScales, panelBytes } from "./layout"
 import { HALF_SCALE, dot7, highHalves, lowHalves, madd } from "./math"
 import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
@@ -29,147 +29,176 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
   return i32x4.add(sum, i32x4.dot_i16x8_s(x1, i16x8.shr_s(packed, 8)))
 }
 
-/** 16 rows of int4 or int4-min; sums times 2^-112 to `out`. */
-function panelInt4(record: usize, k: i32, panel: usize, minimum: bool, out: usize): void {
-  let f0: v128 = f32x4.splat(0)
-  let f1: v128 = f32x4.splat(0)
-  let f2: v128 = f32x4.splat(0)
-  let f3: v128 = f32x4.splat(0)
-  const groups = k / GROUP
-  let sums = record + sumOffset(k)
-  let bias = record + biasOffset(k)
-  let x = ASC_FEATURE_RELAXED_SIMD ? record : record + pairsOffset(k)
-  for (let g = 0; g < groups; g++) {
-    let a0: v128
-    let a1: v128
-    let a2: v128
-    let a3: v128
-    if (ASC_FEATURE_RELAXED_SIMD) {
-      a0 = minimum ? i16x8.splat(0) : v128.load32_splat(bias)
-      a1 = a0
-      a2 = a0
-      a3 = a0
-      let low = v128.load32_splat(x)
-      let high = v128.load32_splat(x, 4)
-      a0 = nibbleSteps(a0, v128.load(panel, 0), low, high)
-      a1 = nibbleSteps(a1, v128.load(panel, 16), low, high)
-      a2 = nibbleSteps(a2, v128.load(panel, 32), low, high)
-      a3 = nibbleSteps(a3, v128.load(panel, 48), low, high)
-      low = v128.load32_splat(x, 8)
-      high = v128.load32_splat(x, 12)
-      a0 = nibbleSteps(a0, v128.load(panel, 64), low, high)
-      a1 = nibbleSteps(a1, v128.load(panel, 80), low, high)
-      a2 = nibbleSteps(a2, v128.load(panel, 96), low, high)
-      a3 = nibbleSteps(a3, v128.load(panel, 112), low, high)
-      low = v128.load32_splat(x, 16)
-      high = v128.load32_splat(x, 20)
-      a0 = nibbleSteps(a0, v128.load(panel, 128), low, high)
-      a1 = nibbleSteps(a1, v128.load(panel, 144), low, high)
-      a2 = nibbleSteps(a2, v128.load(panel, 160), low, high)
-      a3 = nibbleSteps(a3, v128.load(panel, 176), low, high)
-      low = v128.load32_splat(x, 24)
-      high = v128.load32_splat(x, 28)
-      a0 = nibbleSteps(a0, v128.load(panel, 192), low, high)
-      a1 = nibbleSteps(a1, v128.load(panel, 208), low, high)
-      a2 = nibbleSteps(a2, v128.load(panel, 224), low, high)
-      a3 = nibbleSteps(a3, v128.load(panel, 240), low, high)
-      a0 = i32x4.extadd_pairwise_i16x8_s(a0)
-      a1 = i32x4.extadd_pairwise_i16x8_s(a1)
-      a2 = i32x4.extadd_pairwise_i16x8_s(a2)
-      a3 = i32x4.extadd_pairwise_i16x8_s(a3)
-      x += 32
-    } else {
-      a0 = minimum ? i32x4.splat(0) : i32x4.splat(-8 * load<i32>(sums))
-      a1 = a0
-      a2 = a0
-      a3 = a0
-      for (let part: usize = 0; part < 256; part += 64) {
-        const x0 = v128.load32_splat(x)
-        const x1 = v128.load32_splat(x, 4)
-        const x2 = v128.load32_splat(x, 8)
-        const x3 = v128.load32_splat(x, 12)
-        a0 = nibblePairs(a0, v128.load(panel + part, 0), x0, x1, x2, x3)
-        a1 = nibblePairs(a1, v128.load(panel + part, 16), x0, x1, x2, x3)
-        a2 = nibblePairs(a2, v128.load(panel + part, 32), x0, x1, x2, x3)
-        a3 = nibblePairs(a3, v128.load(panel + part, 48), x0, x1, x2, x3)
-        x += 16
-      }
-    }
-    let s = v128.load(panel, 256)
-    f0 = madd(f32x4.convert_i32x4_s(a0), lowHalves(s), f0)
-    f1 = madd(f32x4.convert_i32x4_s(a1), highHalves(s), f1)
-    s = v128.load(panel, 272)
-    f2 = madd(f32x4.convert_i32x4_s(a2), lowHalves(s), f2)
-    f3 = madd(f32x4.convert_i32x4_s(a3), highHalves(s), f3)
-    if (minimum) {
-      const total = f32x4.splat(<f32>load<i32>(sums))
-      s = v128.load(panel, 288)
-      f0 = madd(total, lowHalves(s), f0)
-      f1 = madd(total, highHalves(s), f1)
-      s = v128.load(panel, 304)
-      f2 = madd(total, lowHalves(s), f2)
-      f3 = madd(total, highHalves(s), f3)
-      panel += INT4_MIN_BLOCK
-    } else {
-      panel += INT4_BLOCK
-    }
-    sums += 4
-    bias += 4
-  }
-  v128.store(out, f0)
-  v128.store(out, f1, 16)
-  v128.store(out, f2, 32)
-  v128.store(out, f3, 48)
+/** Sums of 16 rows in memory: `sums += integers * scales` for a group. */
+@inline function addScaled(sums: usize, scales: usize, a0: v128, a1: v128, a2: v128, a3: v128): void {
+  let s = v128.load(scales)
+  const f0 = madd(a0, lowHalves(s), v128.load(sums))
+  const f1 = madd(a1, highHalves(s), v128.load(sums, 16))
+  s = v128.load(scales, 16)
+  const f2 = madd(a2, lowHalves(s), v128.load(sums, 32))
+  const f3 = madd(a3, highHalves(s), v128.load(sums, 48))
+  v128.store(sums, f0)
+  v128.store(sums, f1, 16)
+  v128.store(sums, f2, 32)
+  v128.store(sums, f3, 48)
 }
 
-/** 16 rows of int8 (sums times 2^-112) or int8-channel (sums without any scale) to `out`. */
-function panelInt8(record: usize, k: i32, panel: usize, channel: bool, out: usize): void {
-  let f0: v128 = f32x4.splat(0)
-  let f1: v128 = f32x4.splat(0)
-  let f2: v128 = f32x4.splat(0)
-  let f3: v128 = f32x4.splat(0)
-  const groups = k / GROUP
-  let x = record + pairsOffset(k)
-  for (let g = 0; g < groups; g++) {
-    let a0: v128 = i32x4.splat(0)
-    let a1 = a0
-    let a2 = a0
-    let a3 = a0
-    for (let part: usize = 0; part < 512; part += 128) {
-      let x0 = v128.load32_splat(x)
-      let x1 = v128.load32_splat(x, 4)
-      a0 = bytePairs(a0, v128.load(panel + part, 0), x0, x1)
-      a1 = bytePairs(a1, v128.load(panel + part, 16), x0, x1)
-      a2 = bytePairs(a2, v128.load(panel + part, 32), x0, x1)
-      a3 = bytePairs(a3, v128.load(panel + part, 48), x0, x1)
-      x0 = v128.load32_splat(x, 8)
-      x1 = v128.load32_splat(x, 12)
-      a0 = bytePairs(a0, v128.load(panel + part, 64), x0, x1)
-      a1 = bytePairs(a1, v128.load(panel + part, 80), x0, x1)
-      a2 = bytePairs(a2, v128.load(panel + part, 96), x0, x1)
-      a3 = bytePairs(a3, v128.load(panel + part, 112), x0, x1)
-      x += 16
-    }
-    if (channel) {
-      f0 = f32x4.add(f32x4.convert_i32x4_s(a0), f0)
-      f1 = f32x4.add(f32x4.convert_i32x4_s(a1), f1)
-      f2 = f32x4.add(f32x4.convert_i32x4_s(a2), f2)
-      f3 = f32x4.add(f32x4.convert_i32x4_s(a3), f3)
-      panel += INT8_CHANNEL_BLOCK
-    } else {
-      let s = v128.load(panel, 512)
-      f0 = madd(f32x4.convert_i32x4_s(a0), lowHalves(s), f0)
-      f1 = madd(f32x4.convert_i32x4_s(a1), highHalves(s), f1)
-      s = v128.load(panel, 528)
-      f2 = madd(f32x4.convert_i32x4_s(a2), lowHalves(s), f2)
-      f3 = madd(f32x4.convert_i32x4_s(a3), highHalves(s), f3)
-      panel += INT8_BLOCK
-    }
+/** One group of 16 rows with 7-bit products. x: 32 bytes; start: 16-bit sums to begin with. */
+@inline function nibbleGroup7(x: usize, start: v128, block: usize, sums: usize): void {
+  let low = v128.load32_splat(x)
+  let high = v128.load32_splat(x, 4)
+  let a0 = nibbleSteps(start, v128.load(block, 0), low, high)
+  let a1 = nibbleSteps(start, v128.load(block, 16), low, high)
+  let a2 = nibbleSteps(start, v128.load(block, 32), low, high)
+  let a3 = nibbleSteps(start, v128.load(block, 48), low, high)
+  low = v128.load32_splat(x, 8)
+  high = v128.load32_splat(x, 12)
+  a0 = nibbleSteps(a0, v128.load(block, 64), low, high)
+  a1 = nibbleSteps(a1, v128.load(block, 80), low, high)
+  a2 = nibbleSteps(a2, v128.load(block, 96), low, high)
+  a3 = nibbleSteps(a3, v128.load(block, 112), low, high)
+  low = v128.load32_splat(x, 16)
+  high = v128.load32_splat(x, 20)
+  a0 = nibbleSteps(a0, v128.load(block, 128), low, high)
+  a1 = nibbleSteps(a1, v128.load(block, 144), low, high)
+  a2 = nibbleSteps(a2, v128.load(block, 160), low, high)
+  a3 = nibbleSteps(a3, v128.load(block, 176), low, high)
+  low = v128.load32_splat(x, 24)
+  high = v128.load32_splat(x, 28)
+  a0 = nibbleSteps(a0, v128.load(block, 192), low, high)
+  a1 = nibbleSteps(a1, v128.load(block, 208), low, high)
+  a2 = nibbleSteps(a2, v128.load(block, 224), low, high)
+  a3 = nibbleSteps(a3, v128.load(block, 240), low, high)
+  addScaled(
+    sums, block + 256,
+    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a0)),
+    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a1)),
+    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a2)),
+    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a3)),
+  )
+}
+
+/** The same with 16-bit products: 64 bytes of x, 32-bit sums. */
+@inline function nibbleGroup16(x: usize, start: v128, block: usize, sums: usize): void {
+  let a0 = start
+  let a1 = start
+  let a2 = start
+  let a3 = start
+  for (let part: usize = 0; part < 256; part += 64) {
+    const x0 = v128.load32_splat(x)
+    const x1 = v128.load32_splat(x, 4)
+    const x2 = v128.load32_splat(x, 8)
+    const x3 = v128.load32_splat(x, 12)
+    a0 = nibblePairs(a0, v128.load(block + part, 0), x0, x1, x2, x3)
+    a1 = nibblePairs(a1, v128.load(block + part, 16), x0, x1, x2, x3)
+    a2 = nibblePairs(a2, v128.load(block + part, 32), x0, x1, x2, x3)
+    a3 = nibblePairs(a3, v128.load(block + part, 48), x0, x1, x2, x3)
+    x += 16
   }
-  v128.store(out, f0)
-  v128.store(out, f1, 16)
-  v128.store(out, f2, 32)
-  v128.store(out, f3, 48)
+  addScaled(
+    sums, block + 256, f32x4.convert_i32x4_s(a0), f32x4.convert_i32x4_s(a1), f32x4.convert_i32x4_s(a2),
+    f32x4.convert_i32x4_s(a3),
+  )
+}
+
+/**
+ * Panels `first`, `first + far`, ... (`count` of them) of int4 at once: distant streams keep more of the memory
+ * busy than one. Sums times 2^-112 to scratch.
+ */
+function panelsInt4(record: usize, k: i32, first: usize, far: usize, count: i32): void {
+  let bias = record + (ASC_FEATURE_RELAXED_SIMD ? biasOffset(k) : sumOffset(k))
+  let x = ASC_FEATURE_RELAXED_SIMD ? record : record + pairsOffset(k)
+  const end = first + <usize>(k / GROUP) * INT4_BLOCK
+  for (let panel = first; panel < end; panel += INT4_BLOCK) {
+    let block = panel
+    let sums = scratch
+    const start = ASC_FEATURE_RELAXED_SIMD ? v128.load32_splat(bias) : i32x4.splat(-8 * load<i32>(bias))
+    for (let i = 0; i < count; i++) {
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        nibbleGroup7(x, start, block, sums)
+      } else {
+        nibbleGroup16(x, start, block, sums)
+      }
+      block += far
+      sums += 64
+    }
+    bias += 4
+    x += ASC_FEATURE_RELAXED_SIMD ? 32 : 64
+  }
+}
+
+/** The same for int4-min, whose minimum is multiplied with the group's sum of activations. */
+function panelsInt4Min(record: usize, k: i32, first: usize, far: usize, count: i32): void {
+  let total = record + sumOffset(k)
+  let x = ASC_FEATURE_RELAXED_SIMD ? record : record + pairsOffset(k)
+  const end = first + <usize>(k / GROUP) * INT4_MIN_BLOCK
+  for (let panel = first; panel < end; panel += INT4_MIN_BLOCK) {
+    let block = panel
+    let sums = scratch
+    const t = f32x4.splat(<f32>load<i32>(total))
+    for (let i = 0; i < count; i++) {
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        nibbleGroup7(x, i16x8.splat(0), block, sums)
+      } else {
+        nibbleGroup16(x, i32x4.splat(0), block, sums)
+      }
+      addScaled(sums, block + 288, t, t, t, t)
+      block += far
+      sums += 64
+    }
+    total += 4
+    x += ASC_FEATURE_RELAXED_SIMD ? 32 : 64
+  }
+}
+
+/** The same for int8 (sums times 2^-112) and int8-channel (sums without any scale). */
+function panelsInt8(record: usize, k: i32, first: usize, far: usize, count: i32, channel: bool): void {
+  let x = record + pairsOffset(k)
+  const bytes: usize = channel ? INT8_CHANNEL_BLOCK : INT8_BLOCK
+  const end = first + <usize>(k / GROUP) * bytes
+  for (let panel = first; panel < end; panel += bytes) {
+    let group = panel
+    let sums = scratch
+    for (let i = 0; i < count; i++) {
+      let a0: v128 = i32x4.splat(0)
+      let a1 = a0
+      let a2 = a0
+      let a3 = a0
+      let pairs = x
+      let block = group
+      for (let part = 0; part < 4; part++) {
+        let x0 = v128.load32_splat(pairs)
+        let x1 = v128.load32_splat(pairs, 4)
+        a0 = bytePairs(a0, v128.load(block, 0), x0, x1)
+        a1 = bytePairs(a1, v128.load(block, 16), x0, x1)
+        a2 = bytePairs(a2, v128.load(block, 32), x0, x1)
+        a3 = bytePairs(a3, v128.load(block, 48), x0, x1)
+        x0 = v128.load32_splat(pairs, 8)
+        x1 = v128.load32_splat(pairs, 12)
+        a0 = bytePairs(a0, v128.load(block, 64), x0, x1)
+        a1 = bytePairs(a1, v128.load(block, 80), x0, x1)
+        a2 = bytePairs(a2, v128.load(block, 96), x0, x1)
+        a3 = bytePairs(a3, v128.load(block, 112), x0, x1)
+        pairs += 16
+        block += 128
+      }
+      const f0 = f32x4.convert_i32x4_s(a0)
+      const f1 = f32x4.convert_i32x4_s(a1)
+      const f2 = f32x4.convert_i32x4_s(a2)
+      const f3 = f32x4.convert_i32x4_s(a3)
+      if (channel) {
+        v128.store(sums, f32x4.add(v128.load(sums), f0))
+        v128.store(sums, f32x4.add(v128.load(sums, 16), f1), 16)
+        v128.store(sums, f32x4.add(v128.load(sums, 32), f2), 32)
+        v128.store(sums, f32x4.add(v128.load(sums, 48), f3), 48)
+      } else {
+        addScaled(sums, block, f0, f1, f2, f3)
+      }
+      group += far
+      sums += 64
+    }
+    x += 64
+  }
 }
 
 /**
@@ -189,26 +218,28 @@ export function finishRows(sums: usize, scale: f32, rowScales: usize, y: usize, 
   }
 }
 
-/** Operands as LinearMatrix: see matrix-int.ts. Unit: `arg 8` panels. */
+/** Operands as LinearMatrix: see matrix-int.ts. Unit u: the panels u, u + units, u + 2 units, ... */
 export function vectorIntUnit(command: usize, unit: i32): void {
   const record = address(command, 0)
   const weight = address(command, 2)
   const k = arg(command, 5)
   const n = arg(command, 6)
   const kind = arg(command, 7)
-  const each = arg(command, 8)
+  const units = unitsOf(command)
   const bytes = panelBytes(kind, k)
-  const first = unit * each
-  const last = min(first + each, (n + INT_PANEL - 1) / INT_PANEL)
+  const panels = (n + INT_PANEL - 1) / INT_PANEL
+  const count = (panels - unit + units - 1) / units
+  const first = weight + <usize>unit * bytes
+  const far = <usize>units * bytes
+  memory.fill(scratch, 0, <usize>count * 64)
+  if (kind == Kind.Int4) panelsInt4(record, k, first, far, count)
+  else if (kind == Kind.Int4Min) panelsInt4Min(record, k, first, far, count)
+  else panelsInt8(record, k, first, far, count, kind == Kind.Int8Channel)
   const scale = load<f32>(record + scaleOffset(k))
   const scales = kind == Kind.Int8Channel ? channelScales(weight, n, k) : 0
-  for (let p = first; p < last; p++) {
-    const panel = weight + <usize>p * bytes
-    if (kind == Kind.Int4) panelInt4(record, k, panel, false, scratch)
-    else if (kind == Kind.Int4Min) panelInt4(record, k, panel, true, scratch)
-    else panelInt8(record, k, panel, kind == Kind.Int8Channel, scratch)
-    const row = p * INT_PANEL
+  for (let i = 0; i < count; i++) {
+    const row = (unit + i * units) * INT_PANEL
     const y = address(command, 3) + <usize>row * 4
-    finishRows(scratch, scale, scales ? scales + <usize>row * 4 : 0, y, n - row)
+    finishRows(scratch + <usize>i * 64, scale, scales ? scales + <usize>row * 4 : 0, y, n - row)
   }
 }
