@@ -50,7 +50,7 @@ test("at most ten times a second on a terminal, and the line is cleaned at the e
   expect(written.at(-1)).toMatch(/9\d% +9\d\d kB of 1\.00 MB/)
   progress.end()
   progress.end()
-  expect(written.at(-1)).toBe("\r\u001b[K")
+  expect(written.at(-1)).toBe("\r\u001b[J")
   const after = written.length
   progress.update("late", 1, 1)
   vi.advanceTimersByTime(5000)
@@ -68,6 +68,23 @@ test("a stalled transfer shows that it stands still", () => {
   vi.advanceTimersByTime(60_000)
   expect(written.at(-1)).toMatch(/\d\d\.\d kB\/s/)
   progress.end()
+})
+
+test("parts have lines of their own, all of them rewritten and cleaned", () => {
+  const { fake, written } = screen(true)
+  const progress = startProgress(fake, { after: 0 })
+  const part = (label: string) => ({ label, done: 1e6, total: 4e6 })
+  progress.update("in all", 3e6, 8e6, { speed: 1e6, parts: [part("a"), part("b")] })
+  expect(written.at(-1)!.split("\n").length).toBe(3)
+  expect(written.at(-1)).toMatch(/^\ra .*25% .*\nb .*25% .*\nin all .*37% .*1\.00 MB\/s +5\.0 s left/)
+  vi.advanceTimersByTime(100)
+  progress.update("in all", 4e6, 8e6, { speed: 1e6, parts: [part("b")] })
+  expect(written.at(-1)!.startsWith("\r\u001b[2Ab      ")).toBe(true)
+  expect(written.at(-1)!.endsWith("\u001b[J")).toBe(true)
+  vi.advanceTimersByTime(3000)
+  expect(written.at(-1)).toContain("0 B/s")
+  progress.end()
+  expect(written.at(-1)).toBe("\r\u001b[1A\u001b[J")
 })
 
 test("elsewhere a plain line every ten seconds, none for what takes less", () => {

@@ -3,7 +3,7 @@ import type { Command } from "commander"
 import { numberIn, repeated } from "./options.js"
 import type { Context } from "./context.js"
 import { bytes, duration, oneLine, plural } from "./format.js"
-import { startProgress } from "./progress.js"
+import { type Amount, startProgress } from "./progress.js"
 import type { PullProgress } from "../hub/index.js"
 
 interface Flags {
@@ -16,12 +16,12 @@ interface Flags {
 }
 
 const states: Readonly<Record<PullProgress["state"], string>> = {
-  cached: "here already",
+  cached: "",
   waiting: "another pull works on",
   checking: "checking",
   downloading: "",
   retrying: "connection lost, trying again:",
-  verified: "verified",
+  verified: "",
 }
 
 export function addPull(program: Command, context: Context): void {
@@ -68,7 +68,7 @@ async function pull(
   const start = performance.now()
   const progress = startProgress(err)
   const undo = lifetime.defer(() => progress.end())
-  const files = new Map<string, PullProgress["state"]>()
+  const files = new Map<string, PullProgress>()
   try {
     const pulled = await pullModel(id, {
       revision: flags.revision,
@@ -79,11 +79,18 @@ async function pull(
       offline: flags.offline,
       signal: lifetime.signal,
       onProgress(event) {
-        const news = files.get(event.file) !== event.state
-        files.set(event.file, event.state)
+        const news = files.get(event.file)?.state !== event.state
+        files.set(event.file, event)
         if (flags.verbose && news && event.state === "verified")
           err.write(`${oneLine(event.file)}: ${bytes(event.total)}, verified\n`)
-        progress.update(labelOf(event, files), event.overallLoaded, event.overallTotal, event.bytesPerSecond)
+        const parts = partsOf(files)
+        const [only] = parts
+        // One file that is nearly all of it says the same as the sum.
+        const isAll = parts.length === 1 && event.overallTotal < 1.1 * (only.total ?? 0)
+        progress.update(isAll ? only.label : "in all", event.overallLoaded, event.overallTotal, {
+          speed: event.bytesPerSecond,
+          parts: isAll ? [] : parts,
+        })
       },
     })
     progress.end()
@@ -106,12 +113,12 @@ async function pull(
   }
 }
 
-/** What the bar says before the overall amounts: the file at work, how far it is, and how many are done. */
-function labelOf(event: PullProgress, files: ReadonlyMap<string, PullProgress["state"]>): string {
-  const state = states[event.state]
-  const name = oneLine(event.file.slice(event.file.lastIndexOf("/") + 1))
-  const percent = event.total > 0 ? ` ${Math.floor((100 * event.loaded) / event.total)}%` : ""
-  const active = [...files.values()].filter((one) => one === "downloading").length
-  const others = active > 1 ? ` +${active - 1}` : ""
-  return event.state === "downloading" ? `${name}${percent}${others}` : `${state} ${name}`
+/** Files that are at work now, a few at most: which of them, and how far each is. */
+function partsOf(files: ReadonlyMap<string, PullProgress>): Amount[] {
+  const active = [...files.values()].filter(({ state }) => state !== "cached" && state !== "verified")
+  const shown = active.toSorted((a, b) => (a.file < b.file ? -1 : 1)).slice(0, 4)
+  return shown.map(({ file, loaded, total, state }) => {
+    const name = oneLine(file.slice(file.lastIndexOf("/") + 1))
+    return { label: states[state] === "" ? name : `${states[state]} ${name}`, done: loaded, total }
+  })
 }
