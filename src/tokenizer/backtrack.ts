@@ -42,7 +42,7 @@ export class Backtracker {
     const offsets = this.#vocabulary.data.offsets
     const floor = out.length
     let at = start
-    let token = this.#trie.longest(bytes, start, end)
+    let token = this.#longest(bytes, start, end)
     let last = -1
     let found = false
     for (;;) {
@@ -53,7 +53,7 @@ export class Backtracker {
         if (found) break
         last = token
         at = after
-        token = this.#trie.longest(bytes, at, end)
+        token = this.#longest(bytes, at, end)
         continue
       }
       token = shorter[token]
@@ -68,5 +68,11 @@ export class Backtracker {
     }
     if (dead.length > keptPlaces) this.#dead = new Int32Array(keptPlaces)
     return found
+  }
+
+  /** The longest token that merging makes. */
+  #longest(bytes: Uint8Array, at: number, end: number): number {
+    const token = this.#trie.longest(bytes, at, end)
+    return this.#derivations.isMade(token) ? token : this.#trie.data.shorter[token]
   }
 }

@@ -32,9 +32,11 @@ export class Derivations {
     for (const id of byteTokens) data[id * recordWords] = base
     const derivations = new Derivations(data, pairs)
     // Merges that wait for a late part are found in a later pass; a token never found is merged step by step.
+    let waiting = Int32Array.from({ length: list.count }, (_, pair) => 4 * pair)
     for (let pass = 0, found = -1; found !== 0 && pass < 8; pass++) {
       found = 0
-      for (let at = 0; at < 4 * list.count; at += 4) if (derivations.#derive(list.words, at)) found++
+      for (const at of waiting) if (derivations.#derive(list.words, at)) found++
+      waiting = waiting.filter((at) => data[list.words[at + 3] * recordWords] === unmade)
     }
     return derivations
   }

@@ -4,6 +4,7 @@ import { InvalidFileError } from "../errors/index.js"
 import { Derivations } from "./derivations.js"
 import { byteLevelTables, singleByteTokens, type LeftToRightData } from "./model.js"
 import { PairList, PairTable } from "./pair-table.js"
+import { Trie } from "./trie.js"
 import { TokenKind, Vocabulary, type VocabularyBuilder, type VocabularyData } from "./vocabulary.js"
 
 const mostMerges = 1 << 21
@@ -58,17 +59,19 @@ export function tablesOfMerges(source: MergesSource): ByteLevelTables {
   const vocabulary = Vocabulary.build(tokens)
   const byteTokens = singleByteTokens(vocabulary, source.name)
   const list = new PairList()
-  for (const [rank, merge] of source.merges.entries()) {
-    const [left, right] = partsOf(merge, rank, source.name)
-    const ids = [left, right, left + right].map((text) => source.idOf.get(text) ?? -1)
-    if (ids.includes(-1))
+  for (let rank = 0; rank < source.merges.length; rank++) {
+    const [left, right] = partsOf(source.merges[rank], rank, source.name)
+    const leftId = source.idOf.get(left)
+    const rightId = source.idOf.get(right)
+    const merged = source.idOf.get(left + right)
+    if (leftId === undefined || rightId === undefined || merged === undefined)
       throw new InvalidFileError(
         `${source.name}: merge ${rank} (${JSON.stringify([left, right]).slice(0, 200)}) has a part or a result that ` +
           `is no token of the vocabulary`,
       )
-    list.add(ids[0], ids[1], rank, ids[2])
+    list.add(leftId, rightId, rank, merged)
   }
-  const tables = byteLevelTables(vocabulary, list, byteTokens)
+  const tables = byteLevelTables(vocabulary, Trie.of(vocabulary), list, byteTokens)
   if (source.wholeTokens) return { vocabulary: vocabulary.data, byteTokens, ...tables }
   // Looking a whole piece up first is only a shortcut here: it is right for tokens that merging arrives at.
   const derivations = new Derivations(tables.leftToRight.derivations, new PairTable(tables))
@@ -76,11 +79,16 @@ export function tablesOfMerges(source: MergesSource): ByteLevelTables {
   return { vocabulary: findable.data, byteTokens, ...tables }
 }
 
-function partsOf(merge: unknown, rank: number, name: string): [string, string] {
-  const parts: unknown = typeof merge === "string" ? merge.split(" ", 3) : merge
-  if (!Array.isArray(parts) || parts.length !== 2 || !parts.every((part) => typeof part === "string" && part))
-    throw new InvalidFileError(`${name}: merge ${rank} is not two tokens: expected "left right"`)
-  return parts as [string, string]
+function partsOf(merge: unknown, rank: number, name: string): readonly [string, string] {
+  if (typeof merge === "string") {
+    const space = merge.indexOf(" ")
+    if (space > 0 && space < merge.length - 1 && !merge.includes(" ", space + 1))
+      return [merge.slice(0, space), merge.slice(space + 1)]
+  } else if (Array.isArray(merge) && merge.length === 2) {
+    const [left, right] = merge as unknown[]
+    if (typeof left === "string" && typeof right === "string" && left && right) return [left, right]
+  }
+  throw new InvalidFileError(`${name}: merge ${rank} is not two tokens: expected "left right"`)
 }
 
 /** Sets an ordinary token from its printable form. */

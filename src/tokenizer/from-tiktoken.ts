@@ -3,6 +3,7 @@
 import { InvalidFileError } from "../errors/index.js"
 import { llama3Pattern, llama3SpecialTokens } from "./llama3.js"
 import { byteLevelTables, pairsOfSplits, singleByteTokens, type TokenizerData } from "./model.js"
+import { Trie } from "./trie.js"
 import { checkSize, maxVocabularySize, TokenKind, Vocabulary, VocabularyBuilder } from "./vocabulary.js"
 
 export interface TiktokenOptions {
@@ -26,7 +27,6 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
   checkSize(lines + specials.length)
   const builder = new VocabularyBuilder(lines + specials.length)
   const text = new Uint8Array(file.length)
-  let textEnd = 0
   let lineNumber = 0
   for (let at = 0; at < file.length; ) {
     lineNumber++
@@ -36,14 +36,13 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
     if (lineEnd > at) {
       const gap = file.indexOf(space, at)
       if (gap < 0 || gap >= lineEnd) fail(lineNumber, "no space between token and rank")
-      const start = textEnd
-      textEnd = decodeBase64(file, at, gap, text, textEnd, lineNumber)
+      const length = decodeBase64(file, at, gap, text, lineNumber)
       const rank = parseRank(file, gap + 1, lineEnd, lineNumber)
       if (rank >= lines)
         fail(lineNumber, `rank ${rank}, but the file has ${lines} tokens and its ranks must have no gaps`)
       if (builder.has(rank)) fail(lineNumber, `rank ${rank} a second time`)
-      if (start === textEnd) fail(lineNumber, "an empty token")
-      builder.set(rank, text.subarray(start, textEnd))
+      if (length === 0) fail(lineNumber, "an empty token")
+      builder.set(rank, text, TokenKind.ordinary, length)
     }
     at = end + 1
   }
@@ -54,6 +53,8 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
     throw new InvalidFileError(`tokenizer.model gives the same token the ranks ${earlier} and ${id}`)
   })
   const byteTokens = singleByteTokens(vocabulary, "tokenizer.model")
+  const trie = Trie.of(vocabulary)
+  const list = pairsOfSplits(vocabulary, trie, (id) => id)
   const idOf = (text: string) => {
     const index = specials.indexOf(text)
     return index < 0 ? undefined : lines + index
@@ -61,11 +62,7 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
   return {
     start: "bytes",
     vocabulary: vocabulary.data,
-    ...byteLevelTables(
-      vocabulary,
-      pairsOfSplits(vocabulary, (id) => id),
-      byteTokens,
-    ),
+    ...byteLevelTables(vocabulary, trie, list, byteTokens),
     byteTokens,
     patterns: [options.pattern ?? llama3Pattern],
     specials: specials.map((text, index) => [text, lines + index]),
@@ -97,20 +94,14 @@ function countLines(file: Uint8Array): number {
   return lines
 }
 
-function decodeBase64(
-  file: Uint8Array,
-  start: number,
-  end: number,
-  out: Uint8Array,
-  outStart: number,
-  line: number,
-): number {
+/** Writes the bytes to the start of `out` and returns their number. */
+function decodeBase64(file: Uint8Array, start: number, end: number, out: Uint8Array, line: number): number {
   if ((end - start) % 4 !== 0) fail(line, `a token of ${end - start} base64 characters, no multiple of 4`)
   let last = end
   while (last > start && end - last < 2 && file[last - 1] === equals) last--
   let bits = 0
   let held = 0
-  let at = outStart
+  let at = 0
   for (let i = start; i < last; i++) {
     const value = base64[file[i]]
     if (value < 0) fail(line, `the byte 0x${file[i].toString(16)} in base64`)

@@ -3,7 +3,7 @@
 import { InvalidFileError } from "../errors/index.js"
 import { Derivations } from "./derivations.js"
 import { PairList, PairTable } from "./pair-table.js"
-import { Trie, type TrieData } from "./trie.js"
+import type { Trie, TrieData } from "./trie.js"
 import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocabulary.js"
 
 /** What encoding from left to right needs, see backtrack.ts. */
@@ -41,17 +41,16 @@ export interface TokenizerData {
  * All pairs whose joined bytes are a token: how tiktoken and SentencePiece, whose files list no merges, decide
  * what may merge. `rankOf` gives the rank of merging into a token.
  */
-export function pairsOfSplits(vocabulary: Vocabulary, rankOf: (id: number) => number): PairList {
+export function pairsOfSplits(vocabulary: Vocabulary, trie: Trie, rankOf: (id: number) => number): PairList {
   const { bytes, offsets, kinds } = vocabulary.data
+  const { shorter } = trie.data
   const view = viewOf(bytes)
   const pairs = new PairList()
   for (let id = 0; id < vocabulary.size; id++) {
     if (kinds[id] !== TokenKind.ordinary) continue
-    const end = offsets[id + 1]
-    for (let middle = offsets[id] + 1; middle < end; middle++) {
-      const left = vocabulary.find(bytes, view, offsets[id], middle)
-      if (left < 0) continue
-      const right = vocabulary.find(bytes, view, middle, end)
+    for (let left = shorter[id]; left >= 0; left = shorter[left]) {
+      const middle = offsets[id] + offsets[left + 1] - offsets[left]
+      const right = vocabulary.find(bytes, view, middle, offsets[id + 1])
       if (right >= 0) pairs.add(left, right, rankOf(id), id)
     }
   }
@@ -73,14 +72,18 @@ export function singleByteTokens(vocabulary: Vocabulary, source: string): Int32A
   })
 }
 
-/** The tables of byte-level BPE, from pairs in order of rank. */
+/** The tables of byte-level BPE, from pairs in order of rank and the trie of all tokens, which it adapts. */
 export function byteLevelTables(
   vocabulary: Vocabulary,
+  trie: Trie,
   list: PairList,
   byteTokens: Int32Array,
 ): { pairs: Int32Array; pairFilter: Int32Array; leftToRight: LeftToRightData } {
   const pairs = PairTable.fromList(list)
   const derivations = Derivations.of(vocabulary.size, list, pairs, byteTokens)
-  const trie = Trie.of(vocabulary, (id) => derivations.isMade(id))
+  // From here on the shorter token is one that merging makes; what a token passes over never stands in a result.
+  const { shorter } = trie.data
+  for (let id = 0; id < vocabulary.size; id++)
+    while (shorter[id] >= 0 && !derivations.isMade(shorter[id])) shorter[id] = shorter[shorter[id]]
   return { ...pairs.data, leftToRight: { derivations: derivations.data, trie: trie.data } }
 }

@@ -48,30 +48,27 @@ export class PairTable {
     return slot < 0 ? 0x7fffffff : this.table[slot + 2]
   }
 
-  /** Adds a pair to a table under construction; of two ranks for one pair the lower counts. */
-  static #insert(table: Int32Array, shift: number, pair: Int32Array, at: number): void {
-    let slot = (hash(pair[at], pair[at + 1]) >>> shift) * slotWords
-    while (table[slot] !== 0) {
-      if (table[slot] - 1 === pair[at] && table[slot + 1] === pair[at + 1]) {
-        if (table[slot + 2] <= pair[at + 2]) return
-        break
-      }
-      slot = (slot + slotWords) & (table.length - 1)
-    }
-    table[slot] = pair[at] + 1
-    table.set(pair.subarray(at + 1, at + 4), slot + 1)
-  }
-
-  static fromList(list: PairList): PairTable {
+  /** Of two ranks for one pair the lower counts. */
+  static fromList({ words, count }: PairList): PairTable {
     let slots = 16
-    while (slots < 1.5 * list.count) slots *= 2
+    while (slots < 1.5 * count) slots *= 2
     const table = sharedInts(slots * slotWords)
-    const shift = 32 - Math.log2(slots)
     const filter = sharedInts(slots / 4)
-    for (let at = 0; at < list.count * 4; at += 4) {
-      PairTable.#insert(table, shift, list.words, at)
-      const h = hash(list.words[at], list.words[at + 1])
+    const shift = 32 - Math.log2(slots)
+    for (let at = 0; at < count * 4; at += 4) {
+      const left = words[at]
+      const right = words[at + 1]
+      const rank = words[at + 2]
+      const h = hash(left, right)
       filter[(h >>> 5) & (filter.length - 1)] |= 1 << h
+      let slot = (h >>> shift) * slotWords
+      while (table[slot] !== 0 && !(table[slot] - 1 === left && table[slot + 1] === right))
+        slot = (slot + slotWords) & (table.length - 1)
+      if (table[slot] !== 0 && table[slot + 2] <= rank) continue
+      table[slot] = left + 1
+      table[slot + 1] = right
+      table[slot + 2] = rank
+      table[slot + 3] = words[at + 3]
     }
     return new PairTable({ pairs: table, pairFilter: filter })
   }

@@ -163,42 +163,52 @@ function hash(low: number, high: number, length: number, shift: number): number 
 
 /** Collects tokens in any order of ids into the buffers of a vocabulary; ids never given become unused. */
 export class VocabularyBuilder {
-  readonly #tokens: (Uint8Array | undefined)[]
+  /** Where the token is in `#text`: its start + 1 (0 is not given yet) and its length. */
+  readonly #starts: Int32Array
+  readonly #lengths: Int32Array
   readonly #kinds: Uint8Array
-  #total = 0
+  #text = new Uint8Array(4 * maxTokenBytes)
+  #end = 0
 
   constructor(size: number) {
     checkSize(size)
-    this.#tokens = Array.from({ length: size })
+    this.#starts = new Int32Array(size)
+    this.#lengths = new Int32Array(size)
     this.#kinds = sharedBytes(size).fill(TokenKind.unused)
   }
 
   has(id: number): boolean {
-    return this.#tokens[id] !== undefined
+    return this.#starts[id] !== 0
   }
 
-  set(id: number, bytes: Uint8Array, kind: number = TokenKind.ordinary): void {
-    if (bytes.length > maxTokenBytes)
+  /** Gives a token the first `length` of these bytes, which are copied; a token given again is replaced. */
+  set(id: number, bytes: Uint8Array, kind: number = TokenKind.ordinary, length = bytes.length): void {
+    if (length > maxTokenBytes)
       throw new InvalidFileError(
-        `token ${id} has ${bytes.length} bytes, expected at most ${maxTokenBytes}: the vocabulary is damaged`,
+        `token ${id} has ${length} bytes, expected at most ${maxTokenBytes}: the vocabulary is damaged`,
       )
-    this.#total += bytes.length - (this.#tokens[id]?.length ?? 0)
-    this.#tokens[id] = bytes
+    if (this.#end + length > this.#text.length) {
+      const larger = new Uint8Array(2 * this.#text.length)
+      larger.set(this.#text)
+      this.#text = larger
+    }
+    for (let i = 0; i < length; i++) this.#text[this.#end + i] = bytes[i]
+    this.#starts[id] = this.#end + 1
+    this.#lengths[id] = length
     this.#kinds[id] = kind
+    this.#end += length
   }
 
   finish(): Omit<VocabularyData, "table"> {
-    const size = this.#tokens.length
-    const bytes = sharedBytes(this.#total + padding)
+    const size = this.#kinds.length
     const offsets = sharedInts(size + 1)
-    let at = 0
+    for (let id = 0; id < size; id++) offsets[id + 1] = offsets[id] + this.#lengths[id]
+    const bytes = sharedBytes(offsets[size] + padding)
+    const text = this.#text
     for (let id = 0; id < size; id++) {
-      const token = this.#tokens[id]
-      if (token !== undefined) {
-        bytes.set(token, at)
-        at += token.length
-      }
-      offsets[id + 1] = at
+      const from = this.#starts[id] - 1
+      const to = offsets[id]
+      for (let i = this.#lengths[id] - 1; i >= 0; i--) bytes[to + i] = text[from + i]
     }
     return { bytes, offsets, kinds: this.#kinds }
   }

@@ -1,0 +1,108 @@
+// Every way of encoding a piece against merging done literally, on small random vocabularies, in which tokens that
+// merging never reaches and merges out of order are common.
+import { expect, test } from "vitest"
+import { Backtracker } from "./backtrack.js"
+import { Derivations } from "./derivations.js"
+import { Merger } from "./merge.js"
+import { byteLevelTables, pairsOfSplits, singleByteTokens } from "./model.js"
+import { PairTable } from "./pair-table.js"
+import { ShortPieceMerger } from "./short-piece.js"
+import { Trie } from "./trie.js"
+import { Vocabulary, VocabularyBuilder } from "./vocabulary.js"
+
+function random(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+const utf8 = new TextEncoder()
+
+/** tiktoken's rule: the pair whose joined bytes have the lowest rank merges first, the leftmost of equals. */
+function literally(piece: string, ranks: ReadonlyMap<string, number>): number[] {
+  const parts = piece.split("")
+  for (;;) {
+    let best = Infinity
+    let at = -1
+    for (let i = 0; i + 1 < parts.length; i++) {
+      const rank = ranks.get(parts[i] + parts[i + 1]) ?? Infinity
+      if (rank < best) [best, at] = [rank, i]
+    }
+    if (at < 0) return parts.map((part) => ranks.get(part)!)
+    parts.splice(at, 2, parts[at] + parts[at + 1])
+  }
+}
+
+/** All bytes and `extra` random tokens over a small alphabet, in random order if `shuffled`. */
+function vocabularyOf(next: (below: number) => number, extra: number, alphabet: string) {
+  const texts = new Set<string>()
+  while (texts.size < extra)
+    texts.add(Array.from({ length: 2 + next(next(3) + 4) }, () => alphabet[next(alphabet.length)]).join(""))
+  const ranks = new Map<string, number>()
+  for (let byte = 0; byte < 256; byte++) ranks.set(String.fromCharCode(byte), byte)
+  for (const text of texts) ranks.set(text, ranks.size)
+  const builder = new VocabularyBuilder(ranks.size)
+  for (const [text, id] of ranks)
+    builder.set(
+      id,
+      Uint8Array.from(text, (char) => char.charCodeAt(0)),
+    )
+  const vocabulary = Vocabulary.build(builder.finish())
+  const byteTokens = singleByteTokens(vocabulary, "the test")
+  const trie = Trie.of(vocabulary)
+  const list = pairsOfSplits(vocabulary, trie, (id) => id)
+  const tables = byteLevelTables(vocabulary, trie, list, byteTokens)
+  const pairs = new PairTable(tables)
+  const derivations = new Derivations(tables.leftToRight.derivations, pairs)
+  return {
+    ranks,
+    byteTokens,
+    pairs,
+    derivations,
+    backtracker: new Backtracker(vocabulary, trie, derivations),
+  }
+}
+
+test("encoding from left to right, short merging and heap merging all end as merging literally does", () => {
+  const next = random(20)
+  let late = 0
+  let given = 0
+  for (let round = 0; round < 250; round++) {
+    const alphabet = ["ab", "abc", "abcdef"][round % 3]
+    const { ranks, byteTokens, pairs, derivations, backtracker } = vocabularyOf(
+      next,
+      4 + next(alphabet.length * 12),
+      alphabet,
+    )
+    for (let id = 0; id < ranks.size; id++) if ((derivations.data[4 * id + 3] & 3) !== 0) late++
+    const short = new ShortPieceMerger(pairs, byteTokens)
+    const merger = new Merger(pairs)
+    for (let run = 0; run < 40; run++) {
+      const piece = Array.from({ length: 1 + next(24) }, () => alphabet[next(alphabet.length)]).join("")
+      const expected = literally(piece, ranks)
+      const bytes = utf8.encode(`${piece}~~~~~~~~`)
+      const how = `${piece} with ${[...ranks.keys()].slice(256).join(" ")}`
+
+      const merged: number[] = []
+      short.encode(bytes, 0, piece.length, merged)
+      expect(merged, how).toEqual(expected)
+
+      const heaped: number[] = []
+      merger.symbols(piece.length).set(bytes.subarray(0, piece.length))
+      merger.merge(piece.length, heaped)
+      expect(heaped, how).toEqual(expected)
+
+      const leftToRight: number[] = [-7]
+      if (backtracker.encode(bytes, 0, piece.length, leftToRight)) {
+        expect(leftToRight.slice(1), how).toEqual(expected)
+      } else {
+        given++
+        expect(leftToRight).toEqual([-7])
+      }
+    }
+  }
+  expect(late, "merges out of order are covered").toBeGreaterThan(100)
+  expect(given, "pieces that could not be done from left to right").toBeLessThan(100)
+})
