@@ -1,0 +1,146 @@
+// POST /v1/chat/completions: whole answers, or chunks as they come.
+import type { ToolCall } from "../chat/index.js"
+import type { FinishReason, Piece } from "../engine/options.js"
+import { newId, piecesOf, probabilities, seconds, UsageCount } from "./answers.js"
+import { toApiError } from "./api-error.js"
+import { chatTask } from "./chat-request.js"
+import { dataEvent, eventStream } from "./event-stream.js"
+import { readJson } from "./read-body.js"
+import { type ChatRequest, chatRequest } from "./schemas.js"
+import { type ServerContext, Work } from "./work.js"
+
+export async function chatCompletions(context: ServerContext, request: Request): Promise<Response> {
+  const body = await readJson(request, chatRequest, context.limits)
+  const { messages, options, parallelCalls } = chatTask(body)
+  const work = await Work.begin(context, body.model, options.n ?? 1, request)
+  let handedOver = false
+  try {
+    const generation = work.llama.chat(messages, { ...options, signal: work.signal })
+    const pieces = callsLimited(piecesOf([generation], 1, work), parallelCalls)
+    if (!body.stream) return await whole(body, pieces, work)
+    const first = await pieces.next() // what is wrong with the request comes to light before the status is sent
+    handedOver = true
+    return eventStream(chunks(body, first, pieces, work), () => work.abort())
+  } finally {
+    if (!handedOver) work.end()
+  }
+}
+
+/** Only the first call of an answer, where the client can take no more. */
+async function* callsLimited(
+  pieces: AsyncIterable<Piece>,
+  parallel: boolean,
+): AsyncGenerator<Piece, void, void> {
+  for await (const piece of pieces) {
+    yield parallel || !piece.toolCalls ? piece : { ...piece, toolCalls: piece.toolCalls.slice(0, 1) }
+  }
+}
+
+export const finishReasons: Record<FinishReason, "stop" | "length" | "tool_calls"> = {
+  stop: "stop",
+  length: "length",
+  toolCalls: "tool_calls",
+}
+
+const callOf = ({ name, arguments: values }: ToolCall) => ({
+  id: newId("call_"),
+  type: "function",
+  function: { name, arguments: JSON.stringify(values) },
+})
+
+async function whole(body: ChatRequest, pieces: AsyncIterable<Piece>, work: Work): Promise<Response> {
+  const answers = Array.from({ length: body.n ?? 1 }, () => ({
+    texts: [] as string[],
+    logprobs: [] as unknown[],
+    calls: [] as readonly ToolCall[],
+    finish: "stop" as FinishReason,
+  }))
+  const usage = new UsageCount(body.n ?? 1)
+  for await (const piece of pieces) {
+    const answer = answers[piece.index]
+    if (piece.text !== "") answer.texts.push(piece.text)
+    const one = probabilities(work.llama.tokenizer, piece)
+    if (one) answer.logprobs.push(one)
+    if (piece.toolCalls) answer.calls = piece.toolCalls
+    if (piece.finishReason) answer.finish = piece.finishReason
+    usage.add(piece)
+  }
+  work.report(usage.promptTokens, usage.completionTokens)
+  return Response.json({
+    id: newId("chatcmpl-"),
+    object: "chat.completion",
+    created: seconds(),
+    model: body.model,
+    choices: answers.map(({ texts, logprobs, calls, finish }, index) => {
+      const text = texts.join("")
+      return {
+        index,
+        message: {
+          role: "assistant",
+          content: calls.length > 0 && text === "" ? null : text,
+          refusal: null,
+          ...(calls.length > 0 && { tool_calls: calls.map(callOf) }),
+        },
+        logprobs: body.logprobs ? { content: logprobs, refusal: null } : null,
+        finish_reason: finishReasons[finish],
+      }
+    }),
+    usage,
+  })
+}
+
+/** The events of a stream; ends with [DONE], or with an error event where something went wrong on the way. */
+async function* chunks(
+  body: ChatRequest,
+  first: IteratorResult<Piece, void>,
+  rest: AsyncGenerator<Piece, void, void>,
+  work: Work,
+): AsyncGenerator<string, void, void> {
+  const withUsage = body.stream_options?.include_usage === true
+  const head = {
+    id: newId("chatcmpl-"),
+    object: "chat.completion.chunk",
+    created: seconds(),
+    model: body.model,
+  }
+  const opening = `data: ${JSON.stringify(head).slice(0, -1)},"choices":[`
+  const closing = withUsage ? `],"usage":null}\n\n` : `]}\n\n`
+  const event = (index: number, delta: object, logprobs: unknown = null, finish: string | null = null) =>
+    `${opening}{"index":${index},"delta":${JSON.stringify(delta)},"logprobs":${
+      logprobs === null ? "null" : JSON.stringify(logprobs)
+    },"finish_reason":${finish === null ? "null" : `"${finish}"`}}${closing}`
+  const usage = new UsageCount(body.n ?? 1)
+  const started = new Set<number>()
+  try {
+    for (let next = first; !next.done; next = await rest.next()) {
+      const piece = next.value
+      const { index, text, toolCalls, finishReason } = piece
+      let out = ""
+      if (!started.has(index)) {
+        started.add(index)
+        out += event(index, { role: "assistant", content: "", refusal: null })
+      }
+      const one = body.logprobs ? probabilities(work.llama.tokenizer, piece) : undefined
+      if (text !== "" || one)
+        out += event(index, { content: text }, one ? { content: [one], refusal: null } : null)
+      toolCalls?.forEach((call, at) => {
+        const { id, type, function: called } = callOf(call)
+        out += event(index, {
+          tool_calls: [{ index: at, id, type, function: { name: called.name, arguments: "" } }],
+        })
+        out += event(index, { tool_calls: [{ index: at, function: { arguments: called.arguments } }] })
+      })
+      if (finishReason) out += event(index, {}, null, finishReasons[finishReason])
+      usage.add(piece)
+      if (out !== "") yield out
+    }
+    work.report(usage.promptTokens, usage.completionTokens)
+    if (withUsage) yield dataEvent({ ...head, choices: [], usage })
+    yield "data: [DONE]\n\n"
+  } catch (error) {
+    if (!work.signal.aborted || work.signal.reason !== error) yield dataEvent(toApiError(error).body)
+    else yield dataEvent(toApiError(work.signal.reason).body)
+  } finally {
+    work.end()
+  }
+}

@@ -1,0 +1,72 @@
+// Server-sent events out of a generator of texts. What comes together is sent together; a reader that does not read
+// stops the generator, one that leaves ends it.
+import { turnOfEvents } from "../engine/turn.js"
+
+/** Characters that may wait for a slow reader before the generator is held back. */
+const most = 32_768
+
+/** One event of the stream. */
+export const dataEvent = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
+
+/**
+ * Streams the texts as they come. `source` handles its own errors; `onCancel` is called when the reader leaves, and
+ * has to make `source` end.
+ */
+export function eventStream(source: AsyncIterator<string>, onCancel: () => void): Response {
+  const encoder = new TextEncoder()
+  let buffer = ""
+  let ended = false
+  let cancelled = false
+  let onText = () => {}
+  let onRoom = () => {}
+
+  const pump = async () => {
+    try {
+      for (let next = await source.next(); !next.done; next = await source.next()) {
+        if (cancelled) continue
+        buffer += next.value
+        onText()
+        if (buffer.length > most)
+          await new Promise<void>((resolve) => {
+            onRoom = resolve
+          })
+      }
+    } finally {
+      ended = true
+      onText()
+    }
+  }
+
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start: () => void pump(),
+      async pull(controller) {
+        if (buffer === "" && !ended)
+          await new Promise<void>((resolve) => {
+            onText = resolve
+          })
+        if (!ended) await turnOfEvents() // texts of the same step, and of steps that came meanwhile, join
+        if (cancelled) return
+        const text = buffer
+        buffer = ""
+        onRoom()
+        if (text !== "") controller.enqueue(encoder.encode(text))
+        if (ended && buffer === "") controller.close()
+      },
+      cancel() {
+        cancelled = true
+        buffer = ""
+        onRoom()
+        onCancel()
+      },
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: 4096 }),
+  )
+  return new Response(stream, {
+    headers: {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      "x-accel-buffering": "no",
+    },
+  })
+}

@@ -1,0 +1,159 @@
+// The server as a plain function from Request to Response, to be mounted in any framework: keys, CORS, routing,
+// errors, counting. Knows no socket and no file.
+import { Hono } from "hono"
+import { cors } from "hono/cors"
+import type { Llama } from "../engine/llama.js"
+import { ApiError, toApiError } from "./api-error.js"
+import { Gate, shuttingDown } from "./gate.js"
+import { Keys } from "./keys.js"
+import { Metrics } from "./metrics.js"
+import { type ModelEntry, Models } from "./models.js"
+import { openApi } from "./openapi.js"
+import { routes } from "./routes.js"
+import type { RequestFacts, ServerContext } from "./work.js"
+
+export interface HandlerOptions {
+  /** Hashes of the bearer keys that are let in, as `hashKey` makes them. Default: none, everybody is. */
+  apiKeyHashes?: readonly string[]
+  /** Origins of pages that may call the server; "*" for all. Default: none. */
+  cors?: readonly string[]
+  /** Values of the Host header that are answered; against pages that point a name of theirs at this machine. Default: all. */
+  allowedHosts?: readonly string[]
+  /** Answers computed at a time; more than the engine can batch (128) makes no sense. Default 32. */
+  maxRunning?: number
+  /** Requests that wait for a place before others are refused with 429. Default 256. */
+  maxQueue?: number
+  /** Most bytes of a request's body. Default 4 MiB. */
+  maxBodyBytes?: number
+  /** Milliseconds until a body has to be here. Default 30000. */
+  bodyTimeout?: number
+  /** Path under which the handler is mounted, where the framework leaves it in the URL, such as "/api/llm". */
+  basePath?: string
+  /** Shown in the OpenAPI document. */
+  version?: string
+  /** Told of every answered request. */
+  onRequest?: (entry: RequestLog) => void
+  /** Told of what no client could help. */
+  onError?: (error: unknown) => void
+}
+
+export interface RequestLog extends RequestFacts {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  /** Until the headers were ready; of a stream this is the time to its first token. */
+  readonly milliseconds: number
+}
+
+/** A handler of the Fetch API, with what its owner needs to end it. */
+export interface Handler {
+  (request: Request): Promise<Response>
+  /** Refuses new requests with 503; resolves when the running ones are done. */
+  drain(): Promise<void>
+  /** Ends what runs at once, and the models that the handler loaded. */
+  close(): Promise<void>
+}
+
+/**
+ * The OpenAI-compatible API over loaded models, or over models to be loaded by name.
+ * @throws InvalidOptionError for an option that cannot be used.
+ */
+export function createHandler(
+  models: Models | Readonly<Record<string, Llama | ModelEntry>>,
+  options: HandlerOptions = {},
+): Handler {
+  const stop = new AbortController()
+  const facts = new WeakMap<Request, RequestFacts>()
+  const context: ServerContext = {
+    models: models instanceof Models ? models : new Models(models),
+    gate: new Gate(options.maxRunning ?? 32, options.maxQueue ?? 256),
+    metrics: new Metrics(),
+    limits: { maxBodyBytes: options.maxBodyBytes ?? 4 * 2 ** 20, bodyTimeout: options.bodyTimeout ?? 30_000 },
+    stopped: stop.signal,
+    note: (request, more) => void facts.set(request, { ...facts.get(request), ...more }),
+  }
+  const app = buildApp(context, options)
+  const handle = async (request: Request): Promise<Response> => {
+    const start = performance.now()
+    let response: Response
+    try {
+      response = await app.fetch(request)
+    } catch (error) {
+      response = answered(error, options)
+    }
+    const milliseconds = performance.now() - start
+    const path = new URL(request.url).pathname
+    const { status } = response
+    const known = routeNames.has(path) ? path : "other"
+    context.metrics.add("cria_requests_total", "Requests answered", 1, {
+      path: known,
+      status: String(status),
+    })
+    context.metrics.observe("cria_request_seconds", "Seconds until an answer's headers", milliseconds / 1000)
+    options.onRequest?.({ method: request.method, path, status, milliseconds, ...facts.get(request) })
+    return response
+  }
+  return Object.assign(handle, {
+    drain: () => context.gate.close(),
+    close: async () => {
+      const empty = context.gate.close()
+      stop.abort(shuttingDown())
+      await empty
+      await context.models.dispose()
+    },
+  })
+}
+
+const routeNames = new Set(routes.map(({ path }) => path))
+
+function buildApp(context: ServerContext, options: HandlerOptions): Hono {
+  const keys = new Keys(options.apiKeyHashes ?? [])
+  const secured = (options.apiKeyHashes?.length ?? 0) > 0
+  const app = new Hono({ strict: false }).basePath(options.basePath ?? "/")
+  if (options.allowedHosts) {
+    const allowed = new Set(options.allowedHosts.map((host) => host.toLowerCase()))
+    app.use(async (c, next) => {
+      const host = (c.req.header("host") ?? new URL(c.req.url).host).toLowerCase().replace(/:\d+$/, "")
+      if (!allowed.has(host))
+        throw new ApiError(403, `this server does not answer to the host name ${host.slice(0, 200)}`)
+      await next()
+    })
+  }
+  if (options.cors && options.cors.length > 0)
+    app.use(
+      cors({
+        origin: options.cors.includes("*") ? "*" : [...options.cors],
+        allowMethods: ["GET", "POST", "DELETE", "OPTIONS"],
+        exposeHeaders: ["retry-after"],
+        maxAge: 600,
+      }),
+    )
+  const document = JSON.stringify(openApi(routes, options.version ?? "0", secured))
+  app.get("/openapi.json", () => new Response(document, { headers: { "content-type": "application/json" } }))
+  const methods = new Map<string, string[]>([["/openapi.json", ["GET", "HEAD"]]])
+  for (const { method, path, open, handle } of routes) {
+    const allowed = methods.get(path) ?? []
+    methods.set(path, [...allowed, ...(method === "get" ? ["GET", "HEAD"] : [method.toUpperCase()])])
+    app.on(method.toUpperCase(), path, async (c) => {
+      if (!open) await keys.check(c.req.raw)
+      return handle(context, c.req.raw, c.req.param())
+    })
+  }
+  for (const [path, allowed] of methods)
+    app.all(path, () => {
+      throw new ApiError(405, `this path takes ${allowed.join(", ")}`, {
+        headers: { allow: allowed.join(", ") },
+      })
+    })
+  app.notFound((c) =>
+    new ApiError(404, `there is nothing at ${c.req.path.slice(0, 200)}`, { code: "not_found" }).response(),
+  )
+  app.onError((error) => answered(error, options))
+  return app
+}
+
+function answered(error: unknown, options: HandlerOptions): Response {
+  const shown = toApiError(error)
+  if (shown.status >= 500 && !(error instanceof ApiError)) options.onError?.(error)
+  return shown.response()
+}

@@ -1,0 +1,92 @@
+// The handler on a port (Node only): bounds on connections, headers and time, and an orderly end.
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { getRequestListener } from "@hono/node-server"
+import { InvalidOptionError } from "../errors/index.js"
+import type { Handler } from "./handler.js"
+
+export interface ListenOptions {
+  /** Default 127.0.0.1: this machine alone. */
+  host?: string
+  /** 0 takes any free one. Default 11500. */
+  port?: number
+  /** Connections at a time; more are closed at once. Default 1024. */
+  maxConnections?: number
+  /** Milliseconds until the headers, and the whole request, have to be here. Defaults 10000 and 60000. */
+  headersTimeout?: number
+  requestTimeout?: number
+}
+
+export interface Listener {
+  readonly url: string
+  readonly port: number
+  /**
+   * Takes no new connections, lets the running answers finish, then closes. With `now` (also later, a second time)
+   * they end at once.
+   */
+  close(options?: { now?: boolean }): Promise<void>
+}
+
+export const defaultPort = 11500
+
+/** @throws InvalidOptionError where the address cannot be had. */
+export async function listen(handler: Handler, options: ListenOptions = {}): Promise<Listener> {
+  const { host = "127.0.0.1", port = defaultPort, maxConnections = 1024 } = options
+  const server = createServer(
+    {
+      maxHeaderSize: 16_384,
+      headersTimeout: options.headersTimeout ?? 10_000,
+      requestTimeout: options.requestTimeout ?? 60_000,
+      connectionsCheckingInterval: 2000,
+      keepAliveTimeout: 5000,
+      noDelay: true,
+    },
+    getRequestListener(handler, { overrideGlobalObjects: false }),
+  )
+  server.maxConnections = maxConnections
+  server.maxHeadersCount = 100
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(describe(error, host, port)))
+    server.listen({ host, port, backlog: 511 }, resolve)
+  })
+  const address = server.address() as AddressInfo
+  const name = address.family === "IPv6" ? `[${address.address}]` : address.address
+  return {
+    port: address.port,
+    url: `http://${name}:${address.port}`,
+    close: async ({ now = false } = {}) => {
+      const closed = closeServer(server)
+      if (now) {
+        await handler.close()
+        server.closeAllConnections()
+      } else {
+        await handler.drain()
+        // the last bytes of finished answers leave before their connections do
+        const timer = setTimeout(() => server.closeAllConnections(), 2000)
+        server.closeIdleConnections()
+        await closed
+        clearTimeout(timer)
+        await handler.close()
+      }
+      await closed
+    },
+  }
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+  })
+}
+
+function describe(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === "EADDRINUSE")
+    return new InvalidOptionError(
+      `port ${port} of ${host} is in use: choose another port, or end what listens there`,
+    )
+  if (error.code === "EACCES")
+    return new InvalidOptionError(`port ${port} of ${host} may not be used: choose one from 1024`)
+  if (error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND")
+    return new InvalidOptionError(`${host} is no address of this machine`)
+  return error
+}

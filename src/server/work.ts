@@ -1,0 +1,133 @@
+// One request at work: its place in line, its model, and the signal that ends it when the client leaves or the
+// server stops. Also where time to the first token and tokens are counted.
+import type { Llama } from "../engine/llama.js"
+import { clientGone } from "./api-error.js"
+import type { Gate } from "./gate.js"
+import type { Metrics } from "./metrics.js"
+import type { Models } from "./models.js"
+import type { BodyLimits } from "./read-body.js"
+
+/** What the routes share. */
+export interface ServerContext {
+  readonly models: Models
+  readonly gate: Gate
+  readonly metrics: Metrics
+  readonly limits: BodyLimits
+  /** Aborted when what runs has to end at once. */
+  readonly stopped: AbortSignal
+  /** What the log says of a request, for the route to fill in. */
+  note(request: Request, facts: RequestFacts): void
+}
+
+export interface RequestFacts {
+  model?: string
+  promptTokens?: number
+  completionTokens?: number
+  firstTokenMilliseconds?: number
+}
+
+const firstTokenHelp = "Seconds from a request's arrival to its first token, time in line included"
+
+export class Work {
+  readonly llama: Llama
+  readonly model: string
+  readonly #context: ServerContext
+  readonly #request: Request | undefined
+  readonly #abort: AbortController
+  readonly #leave: () => void
+  readonly #start: number
+  #first = true
+
+  private constructor(
+    context: ServerContext,
+    model: string,
+    llama: Llama,
+    parts: { abort: AbortController; leave: () => void; start: number; request: Request | undefined },
+  ) {
+    this.#context = context
+    this.model = model
+    this.llama = llama
+    this.#abort = parts.abort
+    this.#leave = parts.leave
+    this.#start = parts.start
+    this.#request = parts.request
+  }
+
+  /**
+   * Waits for a place and for the model. Without a request (in the background) only `abort` and the server end it.
+   * @throws ApiError; 499 where the client left meanwhile.
+   */
+  static async begin(
+    context: ServerContext,
+    model: string,
+    answers: number,
+    request?: Request,
+  ): Promise<Work> {
+    const start = performance.now()
+    const abort = new AbortController()
+    const onClient = () => abort.abort(clientGone())
+    const onServer = () => abort.abort(context.stopped.reason)
+    const unlisten = () => {
+      request?.signal.removeEventListener("abort", onClient)
+      context.stopped.removeEventListener("abort", onServer)
+    }
+    if (request?.signal.aborted) onClient()
+    if (context.stopped.aborted) onServer()
+    request?.signal.addEventListener("abort", onClient, { once: true })
+    context.stopped.addEventListener("abort", onServer, { once: true })
+    let leave = unlisten
+    try {
+      if (!context.models.has(model)) await context.models.lease(model, abort.signal) // refused without waiting
+      const exit = await context.gate.enter(answers, abort.signal)
+      leave = () => {
+        unlisten()
+        exit()
+      }
+      const { llama, release } = await context.models.lease(model, abort.signal)
+      const done = () => {
+        release()
+        unlisten()
+        exit()
+      }
+      if (request) context.note(request, { model })
+      return new Work(context, model, llama, { abort, leave: done, start, request })
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** Ends the generation early. */
+  abort(reason: unknown = clientGone()): void {
+    this.#abort.abort(reason)
+  }
+
+  /** Called with every piece; the first one is timed. */
+  onPiece(): void {
+    if (!this.#first) return
+    this.#first = false
+    const milliseconds = performance.now() - this.#start
+    const labels = { model: this.model }
+    this.#context.metrics.observe(
+      "cria_time_to_first_token_seconds",
+      firstTokenHelp,
+      milliseconds / 1000,
+      labels,
+    )
+    if (this.#request) this.#context.note(this.#request, { firstTokenMilliseconds: milliseconds })
+  }
+
+  /** The counts of a finished request. */
+  report(promptTokens: number, completionTokens: number): void {
+    if (this.#request) this.#context.note(this.#request, { promptTokens, completionTokens })
+  }
+
+  /** Gives the place and the model back. Call it once, whatever happened. */
+  end(): void {
+    this.#leave()
+  }
+}
