@@ -13,6 +13,7 @@ import {
   groupSize,
   nearestKind,
   rowBytes,
+  kindEncodings,
   type Encoding,
   type WeightKind,
 } from "../weights/index.js"
@@ -217,8 +218,9 @@ export async function loadModel(
   const matrix = async (source: Source, isTable = false): Promise<Weight> => {
     const kind = kindFor(source, wanted, isTable)
     const writer = backend.createWeight(kind, source.rows, source.columns)
+    const toKind = converter(source.entry.encoding, kind, source.columns)
     for await (const { rows, bytes } of readRows(tensors, source)) {
-      writer.write(toKind(source.entry.encoding, bytes, kind, source.columns, rows))
+      writer.write(toKind(bytes, rows))
       progress(bytes.length)
     }
     return writer.finish()
@@ -253,23 +255,23 @@ export async function loadModel(
   }
 }
 
-function toKind(
-  encoding: Encoding,
-  bytes: Uint8Array,
-  kind: WeightKind,
-  columns: number,
-  rows: number,
-): Uint8Array {
-  const into = new Uint8Array(rows * rowBytes(kind, columns))
-  convertRows(encoding, bytes, kind, columns, into)
-  return into
+/** Rows as bytes of a kind, in a buffer that the next call uses again; the same bytes where nothing changes. */
+function converter(encoding: Encoding, kind: WeightKind, columns: number) {
+  if (kind !== "int8-channel" && kindEncodings[kind] === encoding) return (bytes: Uint8Array) => bytes
+  let into = new Uint8Array(0)
+  return (bytes: Uint8Array, rows: number): Uint8Array => {
+    const size = rows * rowBytes(kind, columns)
+    if (into.length < size) into = new Uint8Array(size)
+    convertRows(encoding, bytes, kind, columns, into.subarray(0, size))
+    return into.subarray(0, size)
+  }
 }
 
 const chunkBytes = 4 << 20
 
 /**
  * All rows of a matrix in order, in chunks of a few megabytes in the file's encoding, heads reordered. The next
- * chunk is being read while the caller works on one.
+ * chunk is being read while the caller works on one; a chunk is valid until the caller asks for the next.
  */
 export async function* readRows(
   tensors: TensorFile,
@@ -278,32 +280,37 @@ export async function* readRows(
   const { entry, rows, columns, headOrder } = source
   const size = encodedBytes(entry.encoding, columns)
   const unit = headOrder?.length ?? 1
-  const step = Math.max(1, Math.floor(chunkBytes / (size * unit))) * unit
-  const read = async (first: number) => {
-    const count = Math.min(step, rows - first)
-    const bytes = new Uint8Array(count * size)
-    await tensors.read(source.name, first * size, bytes)
-    return { rows: count, bytes: headOrder ? reorder(bytes, size, headOrder) : bytes }
+  const step = Math.min(rows, Math.max(1, Math.floor(chunkBytes / (size * unit))) * unit)
+  const chunks = Math.ceil(rows / step)
+  // what one chunk needs is used for all: buffers left to the garbage collector would add up to the model's size
+  const buffers = Array.from({ length: Math.min(2, chunks) }, () => new Uint8Array(step * size))
+  const reordered = headOrder ? new Uint8Array(step * size) : undefined
+  const read = async (chunk: number) => {
+    const count = Math.min(step, rows - chunk * step)
+    const bytes = buffers[chunk % 2].subarray(0, count * size)
+    await tensors.read(source.name, chunk * step * size, bytes)
+    return { rows: count, bytes }
   }
   let next = read(0)
-  for (let first = 0; first < rows; first += step) {
-    const chunk = await next
-    if (first + step < rows) {
-      next = read(first + step)
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const current = await next
+    if (chunk + 1 < chunks) {
+      next = read(chunk + 1)
       next.catch(() => {}) // reported when it is awaited; the caller may stop before
     }
-    yield chunk
+    if (reordered) {
+      reorder(current.bytes, size, headOrder!, reordered)
+      yield { rows: current.rows, bytes: reordered.subarray(0, current.bytes.length) }
+    } else yield current
   }
 }
 
 /** Rows of `size` bytes, whole heads: row r of each head comes from its row order[r]. */
-export function reorder(bytes: Uint8Array, size: number, order: Int32Array): Uint8Array {
-  const into = new Uint8Array(bytes.length)
+export function reorder(bytes: Uint8Array, size: number, order: Int32Array, into: Uint8Array): void {
   const rows = bytes.length / size
   for (let head = 0; head < rows; head += order.length) {
     order.forEach((from, row) => {
       into.set(bytes.subarray((head + from) * size, (head + from + 1) * size), (head + row) * size)
     })
   }
-  return into
 }

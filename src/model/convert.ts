@@ -139,7 +139,12 @@ async function* converted(
     const into = new Uint8Array(rows * rowBytes(kind, source.columns))
     if (kind === "f32") decode(source.entry.encoding, bytes, new Float32Array(into.buffer))
     else convertRows(source.entry.encoding, bytes, kind, source.columns, into)
-    yield headOrder ? reorder(into, rowBytes(kind, source.columns), headOrder) : into
+    if (!headOrder) yield into
+    else {
+      const reordered = new Uint8Array(into.length)
+      reorder(into, rowBytes(kind, source.columns), headOrder, reordered)
+      yield reordered
+    }
   }
 }
 
