@@ -96,12 +96,8 @@ function readByteLevel(
     )
   const builder = new VocabularyBuilder(texts.length)
   const specials = setSpecials(builder, texts, types)
-  const idOf = new Map<string, number>()
   for (let id = 0; id < texts.length; id++) {
     if (builder.has(id) || types?.[id] === TokenType.unused) continue
-    if (idOf.has(texts[id]))
-      throw new InvalidFileError(`${file}: token ${id} is the same as token ${idOf.get(texts[id])}`)
-    idOf.set(texts[id], id)
     setPrintable(builder, id, texts[id], file)
   }
   const wholeTokens = wholeTokenPatterns.has(name)
@@ -112,7 +108,6 @@ function readByteLevel(
     ...tablesOfMerges({
       name: file,
       builder,
-      idOf,
       merges: Array.from(array(metadata, "merges")),
       wholeTokens,
     }),

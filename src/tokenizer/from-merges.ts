@@ -5,7 +5,15 @@ import { Derivations } from "./derivations.js"
 import { byteLevelTables, singleByteTokens, type LeftToRightData } from "./model.js"
 import { PairList, PairTable } from "./pair-table.js"
 import { Trie } from "./trie.js"
-import { TokenKind, Vocabulary, type VocabularyBuilder, type VocabularyData } from "./vocabulary.js"
+import {
+  maxTokenBytes,
+  padding,
+  TokenKind,
+  viewOf,
+  Vocabulary,
+  type VocabularyBuilder,
+  type VocabularyData,
+} from "./vocabulary.js"
 
 const mostMerges = 1 << 21
 
@@ -16,16 +24,19 @@ for (let byte = 0, others = 0; byte < 256; byte++) {
   byteOfCode[prints ? byte : 256 + others++] = byte
 }
 
-/** The bytes that a token in GPT-2's alphabet stands for; undefined where it has a character outside it. */
-export function bytesOfPrintable(text: string): Uint8Array | undefined {
-  const bytes = new Uint8Array(text.length)
-  for (let i = 0; i < text.length; i++) {
+/**
+ * Writes the bytes that text[from, to) in GPT-2's alphabet stands for at `at` and returns where they end; -1 where a
+ * character is outside the alphabet or there is no room.
+ */
+function writeBytes(text: string, from: number, to: number, bytes: Uint8Array, at: number): number {
+  if (at + to - from > bytes.length) return -1
+  for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i)
     const byte = code < 512 ? byteOfCode[code] : -1
-    if (byte < 0) return undefined
-    bytes[i] = byte
+    if (byte < 0) return -1
+    bytes[at++] = byte
   }
-  return bytes
+  return at
 }
 
 export interface MergesSource {
@@ -33,8 +44,6 @@ export interface MergesSource {
   name: string
   /** All tokens, ordinary ones as bytes. */
   builder: VocabularyBuilder
-  /** Id of an ordinary token as the file writes it. */
-  idOf: ReadonlyMap<string, number>
   /** "left right", or the two apart, in order of rank. */
   merges: readonly unknown[]
   /** Whether a piece that is a token is that token even where its merges would lead elsewhere. */
@@ -56,20 +65,25 @@ export function tablesOfMerges(source: MergesSource): ByteLevelTables {
       `${source.name} has ${source.merges.length} merges, expected at most ${mostMerges}`,
     )
   const tokens = source.builder.finish()
-  const vocabulary = Vocabulary.build(tokens)
+  const vocabulary = Vocabulary.build(tokens, undefined, (id, earlier) => {
+    throw new InvalidFileError(`${source.name}: token ${id} is the same as token ${earlier}`)
+  })
   const byteTokens = singleByteTokens(vocabulary, source.name)
   const list = new PairList()
+  const bytes = new Uint8Array(2 * maxTokenBytes + padding)
+  const view = viewOf(bytes)
   for (let rank = 0; rank < source.merges.length; rank++) {
-    const [left, right] = partsOf(source.merges[rank], rank, source.name)
-    const leftId = source.idOf.get(left)
-    const rightId = source.idOf.get(right)
-    const merged = source.idOf.get(left + right)
-    if (leftId === undefined || rightId === undefined || merged === undefined)
-      throw new InvalidFileError(
-        `${source.name}: merge ${rank} (${JSON.stringify([left, right]).slice(0, 200)}) has a part or a result that ` +
-          `is no token of the vocabulary`,
-      )
-    list.add(leftId, rightId, rank, merged)
+    const merge = source.merges[rank]
+    const middle = writeLeft(merge, bytes)
+    const end = middle < 0 ? -1 : writeRight(merge, bytes, middle)
+    if (middle <= 0 || end <= middle)
+      failMerge(source.name, rank, merge, `is not two tokens: expected "left right"`)
+    const left = vocabulary.find(bytes, view, 0, middle)
+    const right = vocabulary.find(bytes, view, middle, end)
+    const merged = vocabulary.find(bytes, view, 0, end)
+    if (left < 0 || right < 0 || merged < 0)
+      failMerge(source.name, rank, merge, "has a part or a result that is no token of the vocabulary")
+    list.add(left, right, rank, merged)
   }
   const tables = byteLevelTables(vocabulary, Trie.of(vocabulary), list, byteTokens)
   if (source.wholeTokens) return { vocabulary: vocabulary.data, byteTokens, ...tables }
@@ -79,24 +93,33 @@ export function tablesOfMerges(source: MergesSource): ByteLevelTables {
   return { vocabulary: findable.data, byteTokens, ...tables }
 }
 
-function partsOf(merge: unknown, rank: number, name: string): readonly [string, string] {
-  if (typeof merge === "string") {
-    const space = merge.indexOf(" ")
-    if (space > 0 && space < merge.length - 1 && !merge.includes(" ", space + 1))
-      return [merge.slice(0, space), merge.slice(space + 1)]
-  } else if (Array.isArray(merge) && merge.length === 2) {
-    const [left, right] = merge as unknown[]
-    if (typeof left === "string" && typeof right === "string" && left && right) return [left, right]
-  }
-  throw new InvalidFileError(`${name}: merge ${rank} is not two tokens: expected "left right"`)
+function failMerge(name: string, rank: number, merge: unknown, what: string): never {
+  throw new InvalidFileError(`${name}: merge ${rank} (${JSON.stringify([merge]).slice(1, 200)}) ${what}`)
 }
+
+/** Writes the left part of a merge, "left right" or ["left", "right"], and returns its length; -1 if it is none. */
+function writeLeft(merge: unknown, bytes: Uint8Array): number {
+  if (typeof merge === "string") return writeBytes(merge, 0, merge.indexOf(" "), bytes, 0)
+  const left: unknown = Array.isArray(merge) && merge.length === 2 ? merge[0] : undefined
+  return typeof left === "string" ? writeBytes(left, 0, left.length, bytes, 0) : -1
+}
+
+/** Writes the right part behind the left one and returns the end; -1 if it is none. */
+function writeRight(merge: unknown, bytes: Uint8Array, at: number): number {
+  if (typeof merge === "string") return writeBytes(merge, merge.indexOf(" ") + 1, merge.length, bytes, at)
+  const right: unknown = (merge as unknown[])[1]
+  return typeof right === "string" ? writeBytes(right, 0, right.length, bytes, at) : -1
+}
+
+const scratch = new Uint8Array(maxTokenBytes)
 
 /** Sets an ordinary token from its printable form. */
 export function setPrintable(builder: VocabularyBuilder, id: number, text: string, name: string): void {
-  const bytes = bytesOfPrintable(text)
-  if (bytes === undefined)
+  const length = writeBytes(text, 0, text.length, scratch, 0)
+  if (length < 0)
     throw new InvalidFileError(
-      `${name}: token ${id} (${JSON.stringify(text).slice(0, 200)}) is not in the byte-level alphabet`,
+      `${name}: token ${id} (${JSON.stringify(text.slice(0, 100))}) is not in the byte-level alphabet, or has over ` +
+        `${maxTokenBytes} bytes`,
     )
-  builder.set(id, bytes, TokenKind.ordinary)
+  builder.set(id, scratch, TokenKind.ordinary, length)
 }

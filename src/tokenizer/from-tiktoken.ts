@@ -30,12 +30,12 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
   let lineNumber = 0
   for (let at = 0; at < file.length; ) {
     lineNumber++
-    let end = file.indexOf(newline, at)
-    if (end < 0) end = file.length
+    let end = at
+    let gap = -1
+    for (; end < file.length && file[end] !== newline; end++) if (file[end] === space && gap < 0) gap = end
     const lineEnd = end > at && file[end - 1] === 13 ? end - 1 : end
     if (lineEnd > at) {
-      const gap = file.indexOf(space, at)
-      if (gap < 0 || gap >= lineEnd) fail(lineNumber, "no space between token and rank")
+      if (gap < 0) fail(lineNumber, "no space between token and rank")
       const length = decodeBase64(file, at, gap, text, lineNumber)
       const rank = parseRank(file, gap + 1, lineEnd, lineNumber)
       if (rank >= lines)
@@ -83,12 +83,13 @@ function fail(line: number, what: string): never {
 /** Lines with something in them. Stops early where the file cannot be a vocabulary. */
 function countLines(file: Uint8Array): number {
   let lines = 0
-  for (let at = 0; at < file.length; lines++) {
-    while (at < file.length && (file[at] === newline || file[at] === 13)) at++
-    if (at === file.length) break
-    const end = file.indexOf(newline, at)
-    at = end < 0 ? file.length : end + 1
-    if (lines > maxVocabularySize) break
+  let empty = true
+  for (let at = 0; at < file.length && lines <= maxVocabularySize; at++) {
+    if (file[at] === newline) empty = true
+    else if (empty && file[at] !== 13) {
+      empty = false
+      lines++
+    }
   }
   if (lines === 0) throw new InvalidFileError("tokenizer.model is empty, expected lines of `base64 rank`")
   return lines

@@ -35,9 +35,7 @@ export function readTokenizerJson(json: unknown): TokenizerData {
 
   const builder = new VocabularyBuilder(largest + 1)
   const addedIds = new Set(added.map(({ id }) => id))
-  const idOf = new Map<string, number>()
   for (const [text, id] of entries as [string, number][]) {
-    idOf.set(text, id)
     if (addedIds.has(id)) continue
     if (builder.has(id)) throw new InvalidFileError(`${file}: two tokens have the id ${id}`)
     setPrintable(builder, id, text, file)
@@ -57,7 +55,6 @@ export function readTokenizerJson(json: unknown): TokenizerData {
     ...tablesOfMerges({
       name: file,
       builder,
-      idOf,
       merges: list(model.merges, "model.merges"),
       wholeTokens: model.ignore_merges === true,
     }),
