@@ -88,6 +88,8 @@ export const CELL_INTERRUPT = 1280
 export const CELL_PROGRESS = 1344
 /** Tenths of a second without any progress after which a waiting thread gives the run up. */
 export const CELL_PATIENCE = 1408
+/** Vector constants of the kernels. */
+export const CELL_CONSTANTS = 1472
 /** First byte after the control cells: the threads' scratch starts here. */
 export const CONTROL_END = 4096
 

@@ -4,6 +4,7 @@
 // tile: slots that a row may not see enter as probability 0.
 import { ATTENTION_SLOTS, ATTENTION_TOKENS } from "../opcodes"
 import { address, arg, real, scratch } from "./command"
+import { halfMask } from "./constants"
 import { eights, headBytes } from "./cache"
 import { HALF_SCALE, exp4, highHalves, lowHalves, madd, max4, sum4 } from "./math"
 
@@ -96,10 +97,11 @@ export function attentionUnit(command: usize, unit: i32): void {
 
 /** `vectors` times eight halves become eight floats, times 2^-112. */
 function toFloats(source: usize, target: usize, vectors: usize): void {
+  const mask = halfMask()
   for (let i: usize = 0; i < vectors; i++) {
     const packed = v128.load(source)
-    v128.store(target, lowHalves(packed))
-    v128.store(target, highHalves(packed), 16)
+    v128.store(target, lowHalves(packed, mask))
+    v128.store(target, highHalves(packed, mask), 16)
     source += 16
     target += 32
   }

@@ -18,6 +18,7 @@ import {
 import { attentionUnit } from "./attention"
 import { copyPageUnit, storeUnit } from "./cache"
 import { arg, setThread } from "./command"
+import { setConstants } from "./constants"
 import { addUnit, ropeUnit, rmsNormUnit, swiGluUnit } from "./elementwise"
 import { matrixDenseUnit } from "./matrix-dense"
 import { matrixIntUnit } from "./matrix-int"
@@ -40,6 +41,7 @@ const SPINS = 20000
 /** Tells this instance which thread it serves, where that thread's scratch is, and whether to use wide tiles. */
 export function setup(number: i32, scratchAddress: usize, wideVectors: i32): void {
   setThread(number, scratchAddress, wideVectors)
+  setConstants()
 }
 
 function runUnit(op: i32, command: usize, unit: i32): void {

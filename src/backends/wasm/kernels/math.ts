@@ -61,13 +61,13 @@
 export const HALF_SCALE: f32 = 5.192296858534828e33
 
 /** The halves in the low 16 bits of each lane, times 2^-112. Infinities become 65536. */
-@inline export function lowHalves(x: v128): v128 {
-  return v128.and(i32x4.shr_s(i32x4.shl(x, 16), 3), i32x4.splat(0x8fffe000))
+@inline export function lowHalves(x: v128, mask: v128): v128 {
+  return v128.and(i32x4.shr_s(i32x4.shl(x, 16), 3), mask)
 }
 
 /** The halves in the high 16 bits of each lane, times 2^-112. */
-@inline export function highHalves(x: v128): v128 {
-  return v128.and(i32x4.shr_s(x, 3), i32x4.splat(0x8fffe000))
+@inline export function highHalves(x: v128, mask: v128): v128 {
+  return v128.and(i32x4.shr_s(x, 3), mask)
 }
 
 /** One half as a float. */

@@ -4,8 +4,8 @@
 import { DENSE_PANEL, Kind, MAX_MATRIX_TOKENS } from "../opcodes"
 import { address, arg, scratch } from "./command"
 import { columnBytes, panelBytes } from "./layout"
-import { madd } from "./math"
-import { highColumn, lowColumn } from "./vector-dense"
+import { HALF_SCALE, madd } from "./math"
+import { columnMask, highColumn, lowColumn } from "./vector-dense"
 
 const COLUMNS = 256
 /** Scratch: sums [tokens][8 rows], then the tile [columns][8]. */
@@ -13,10 +13,12 @@ const TILE: usize = MAX_MATRIX_TOKENS * 32
 
 function unpackColumns(kind: i32, source: usize, columns: i32): void {
   let tile = scratch + TILE
+  const mask = columnMask(kind)
+  const scale = f32x4.splat(HALF_SCALE)
   for (let i = 0; i < columns; i++) {
     const packed = v128.load(source)
-    v128.store(tile, lowColumn(kind, packed))
-    v128.store(tile, highColumn(kind, packed), 16)
+    v128.store(tile, lowColumn(kind, packed, mask, scale))
+    v128.store(tile, highColumn(kind, packed, mask, scale), 16)
     source += 16
     tile += 32
   }

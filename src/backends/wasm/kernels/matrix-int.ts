@@ -4,6 +4,7 @@
 import { GROUP, INT_PANEL, Kind, MAX_MATRIX_TOKENS } from "../opcodes"
 import { address, arg, scratch } from "./command"
 import { blockBytes, channelScales, panelBytes } from "./layout"
+import { byteNibbles, halfMask, pairNibbles } from "./constants"
 import { dot7, highHalves, lowHalves, madd } from "./math"
 import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
 import { finishRows } from "./vector-int"
@@ -23,7 +24,7 @@ export const MATRIX_SCRATCH: usize = TILE + COLUMNS * 32
 
 /** Nibbles as bytes: [step of 4 columns][16 rows][4]. */
 function unpackNibblesToBytes(block: usize, tile: usize): void {
-  const mask = i8x16.splat(15)
+  const mask = byteNibbles()
   for (let part: usize = 0; part < 256; part += 64) {
     for (let i: usize = 0; i < 64; i += 16) {
       const packed = v128.load(block + part + i)
@@ -35,7 +36,7 @@ function unpackNibblesToBytes(block: usize, tile: usize): void {
 
 /** Nibbles as 16-bit numbers: [step of 4 columns][columns 0 2, columns 1 3][16 rows][2]. */
 function unpackNibblesToPairs(block: usize, tile: usize, offset: i32): void {
-  const mask = i16x8.splat(15)
+  const mask = pairNibbles()
   const shift = i16x8.splat(<i16>offset)
   for (let part: usize = 0; part < 256; part += 64) {
     const target = tile + part * 4
@@ -61,12 +62,13 @@ function unpackBytesToPairs(block: usize, tile: usize): void {
 
 /** Sixteen halves as floats times 2^-112. */
 @inline function unpackHalves(source: usize, target: usize): void {
+  const mask = halfMask()
   let s = v128.load(source)
-  v128.store(target, lowHalves(s))
-  v128.store(target, highHalves(s), 16)
+  v128.store(target, lowHalves(s, mask))
+  v128.store(target, highHalves(s, mask), 16)
   s = v128.load(source, 16)
-  v128.store(target, lowHalves(s), 32)
-  v128.store(target, highHalves(s), 48)
+  v128.store(target, lowHalves(s, mask), 32)
+  v128.store(target, highHalves(s, mask), 48)
 }
 
 function unpackGroups(kind: i32, block: usize, groups: i32): void {

@@ -3,16 +3,20 @@
 import { DENSE_PANEL, Kind } from "../opcodes"
 import { address, arg, scratch, unitsOf } from "./command"
 import { panelBytes } from "./layout"
+import { halfMask, upperMask } from "./constants"
 import { HALF_SCALE, highHalves, lowHalves, madd } from "./math"
 
-/** Rows 0..3 and 4..7 of a column of halves, in full size. */
-@inline export function lowColumn(kind: i32, packed: v128): v128 {
+/** Rows 0..3 and 4..7 of a column of halves, in full size. Constants: see `columnMask`, HALF_SCALE. */
+@inline export function lowColumn(kind: i32, packed: v128, mask: v128, scale: v128): v128 {
   if (kind == Kind.BF16) return i32x4.shl(packed, 16)
-  return f32x4.mul(lowHalves(packed), f32x4.splat(HALF_SCALE))
+  return f32x4.mul(lowHalves(packed, mask), scale)
 }
-@inline export function highColumn(kind: i32, packed: v128): v128 {
-  if (kind == Kind.BF16) return v128.and(packed, i32x4.splat(0xffff0000))
-  return f32x4.mul(highHalves(packed), f32x4.splat(HALF_SCALE))
+@inline export function highColumn(kind: i32, packed: v128, mask: v128, scale: v128): v128 {
+  if (kind == Kind.BF16) return v128.and(packed, mask)
+  return f32x4.mul(highHalves(packed, mask), scale)
+}
+@inline export function columnMask(kind: i32): v128 {
+  return kind == Kind.BF16 ? upperMask() : halfMask()
 }
 
 /**
@@ -54,6 +58,8 @@ function panelsF32(x: usize, k: i32, p: usize, far: usize, out: usize): void {
   let q = p + far
   let r = q + far
   let s = r + far
+  const mask = columnMask(kind)
+  const scale = f32x4.splat(HALF_SCALE)
   let a0: v128 = f32x4.splat(0)
   let a1 = a0
   let b0 = a0
@@ -65,17 +71,17 @@ function panelsF32(x: usize, k: i32, p: usize, far: usize, out: usize): void {
   for (const end = x + <usize>k * 4; x < end; x += 4) {
     const value = v128.load32_splat(x)
     let w = v128.load(p)
-    a0 = madd(value, lowColumn(kind, w), a0)
-    a1 = madd(value, highColumn(kind, w), a1)
+    a0 = madd(value, lowColumn(kind, w, mask, scale), a0)
+    a1 = madd(value, highColumn(kind, w, mask, scale), a1)
     w = v128.load(q)
-    b0 = madd(value, lowColumn(kind, w), b0)
-    b1 = madd(value, highColumn(kind, w), b1)
+    b0 = madd(value, lowColumn(kind, w, mask, scale), b0)
+    b1 = madd(value, highColumn(kind, w, mask, scale), b1)
     w = v128.load(r)
-    c0 = madd(value, lowColumn(kind, w), c0)
-    c1 = madd(value, highColumn(kind, w), c1)
+    c0 = madd(value, lowColumn(kind, w, mask, scale), c0)
+    c1 = madd(value, highColumn(kind, w, mask, scale), c1)
     w = v128.load(s)
-    d0 = madd(value, lowColumn(kind, w), d0)
-    d1 = madd(value, highColumn(kind, w), d1)
+    d0 = madd(value, lowColumn(kind, w, mask, scale), d0)
+    d1 = madd(value, highColumn(kind, w, mask, scale), d1)
     p += 16
     q += 16
     r += 16

@@ -3,12 +3,12 @@
 import { GROUP, INT4_BLOCK, INT4_MIN_BLOCK, INT8_BLOCK, INT8_CHANNEL_BLOCK, INT_PANEL, Kind } from "../opcodes"
 import { address, arg, scratch, unitsOf } from "./command"
 import { channelScales, panelBytes } from "./layout"
+import { byteNibbles, halfMask, pairNibbles } from "./constants"
 import { HALF_SCALE, dot7, highHalves, lowHalves, madd } from "./math"
 import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
 
 /** Two steps of 4 columns: the low nibbles with `low`, the high ones with `high`, onto 16-bit sums. */
-@inline function nibbleSteps(sum: v128, packed: v128, low: v128, high: v128): v128 {
-  const mask = i8x16.splat(15)
+@inline function nibbleSteps(sum: v128, packed: v128, low: v128, high: v128, mask: v128): v128 {
   return i16x8.add(
     i16x8.add(sum, dot7(low, v128.and(packed, mask))),
     dot7(high, v128.and(i16x8.shr_u(packed, 4), mask)),
@@ -16,8 +16,7 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
 }
 
 /** The same on 32-bit sums with 16-bit activations in the order k0 k2 | k1 k3. */
-@inline function nibblePairs(sum: v128, packed: v128, x0: v128, x1: v128, x2: v128, x3: v128): v128 {
-  const mask = i16x8.splat(15)
+@inline function nibblePairs(sum: v128, packed: v128, x0: v128, x1: v128, x2: v128, x3: v128, mask: v128): v128 {
   sum = i32x4.add(sum, i32x4.dot_i16x8_s(x0, v128.and(packed, mask)))
   sum = i32x4.add(sum, i32x4.dot_i16x8_s(x1, v128.and(i16x8.shr_u(packed, 8), mask)))
   sum = i32x4.add(sum, i32x4.dot_i16x8_s(x2, v128.and(i16x8.shr_u(packed, 4), mask)))
@@ -30,56 +29,58 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
 }
 
 /** Sums of 16 rows in memory: `sums += integers * scales` for a group. */
-@inline function addScaled(sums: usize, scales: usize, a0: v128, a1: v128, a2: v128, a3: v128): void {
+@inline function addScaled(sums: usize, scales: usize, a0: v128, a1: v128, a2: v128, a3: v128, halves: v128): void {
+  // Stored two by two: Node 20's register allocation falls apart when all four wait for the end.
   let s = v128.load(scales)
-  const f0 = madd(a0, lowHalves(s), v128.load(sums))
-  const f1 = madd(a1, highHalves(s), v128.load(sums, 16))
+  let f = madd(a0, lowHalves(s, halves), v128.load(sums))
+  let g = madd(a1, highHalves(s, halves), v128.load(sums, 16))
+  v128.store(sums, f)
+  v128.store(sums, g, 16)
   s = v128.load(scales, 16)
-  const f2 = madd(a2, lowHalves(s), v128.load(sums, 32))
-  const f3 = madd(a3, highHalves(s), v128.load(sums, 48))
-  v128.store(sums, f0)
-  v128.store(sums, f1, 16)
-  v128.store(sums, f2, 32)
-  v128.store(sums, f3, 48)
+  f = madd(a2, lowHalves(s, halves), v128.load(sums, 32))
+  g = madd(a3, highHalves(s, halves), v128.load(sums, 48))
+  v128.store(sums, f, 32)
+  v128.store(sums, g, 48)
 }
 
 /** One group of 16 rows with 7-bit products. x: 32 bytes; start: 16-bit sums to begin with. */
-@inline function nibbleGroup7(x: usize, start: v128, block: usize, sums: usize): void {
+@inline function nibbleGroup7(x: usize, start: v128, block: usize, sums: usize, mask: v128, halves: v128): void {
   let low = v128.load32_splat(x)
   let high = v128.load32_splat(x, 4)
-  let a0 = nibbleSteps(start, v128.load(block, 0), low, high)
-  let a1 = nibbleSteps(start, v128.load(block, 16), low, high)
-  let a2 = nibbleSteps(start, v128.load(block, 32), low, high)
-  let a3 = nibbleSteps(start, v128.load(block, 48), low, high)
+  let a0 = nibbleSteps(start, v128.load(block, 0), low, high, mask)
+  let a1 = nibbleSteps(start, v128.load(block, 16), low, high, mask)
+  let a2 = nibbleSteps(start, v128.load(block, 32), low, high, mask)
+  let a3 = nibbleSteps(start, v128.load(block, 48), low, high, mask)
   low = v128.load32_splat(x, 8)
   high = v128.load32_splat(x, 12)
-  a0 = nibbleSteps(a0, v128.load(block, 64), low, high)
-  a1 = nibbleSteps(a1, v128.load(block, 80), low, high)
-  a2 = nibbleSteps(a2, v128.load(block, 96), low, high)
-  a3 = nibbleSteps(a3, v128.load(block, 112), low, high)
+  a0 = nibbleSteps(a0, v128.load(block, 64), low, high, mask)
+  a1 = nibbleSteps(a1, v128.load(block, 80), low, high, mask)
+  a2 = nibbleSteps(a2, v128.load(block, 96), low, high, mask)
+  a3 = nibbleSteps(a3, v128.load(block, 112), low, high, mask)
   low = v128.load32_splat(x, 16)
   high = v128.load32_splat(x, 20)
-  a0 = nibbleSteps(a0, v128.load(block, 128), low, high)
-  a1 = nibbleSteps(a1, v128.load(block, 144), low, high)
-  a2 = nibbleSteps(a2, v128.load(block, 160), low, high)
-  a3 = nibbleSteps(a3, v128.load(block, 176), low, high)
+  a0 = nibbleSteps(a0, v128.load(block, 128), low, high, mask)
+  a1 = nibbleSteps(a1, v128.load(block, 144), low, high, mask)
+  a2 = nibbleSteps(a2, v128.load(block, 160), low, high, mask)
+  a3 = nibbleSteps(a3, v128.load(block, 176), low, high, mask)
   low = v128.load32_splat(x, 24)
   high = v128.load32_splat(x, 28)
-  a0 = nibbleSteps(a0, v128.load(block, 192), low, high)
-  a1 = nibbleSteps(a1, v128.load(block, 208), low, high)
-  a2 = nibbleSteps(a2, v128.load(block, 224), low, high)
-  a3 = nibbleSteps(a3, v128.load(block, 240), low, high)
+  a0 = nibbleSteps(a0, v128.load(block, 192), low, high, mask)
+  a1 = nibbleSteps(a1, v128.load(block, 208), low, high, mask)
+  a2 = nibbleSteps(a2, v128.load(block, 224), low, high, mask)
+  a3 = nibbleSteps(a3, v128.load(block, 240), low, high, mask)
   addScaled(
     sums, block + 256,
     f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a0)),
     f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a1)),
     f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a2)),
     f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a3)),
+    halves,
   )
 }
 
 /** The same with 16-bit products: 64 bytes of x, 32-bit sums. */
-@inline function nibbleGroup16(x: usize, start: v128, block: usize, sums: usize): void {
+@inline function nibbleGroup16(x: usize, start: v128, block: usize, sums: usize, mask: v128, halves: v128): void {
   let a0 = start
   let a1 = start
   let a2 = start
@@ -89,15 +90,15 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
     const x1 = v128.load32_splat(x, 4)
     const x2 = v128.load32_splat(x, 8)
     const x3 = v128.load32_splat(x, 12)
-    a0 = nibblePairs(a0, v128.load(block + part, 0), x0, x1, x2, x3)
-    a1 = nibblePairs(a1, v128.load(block + part, 16), x0, x1, x2, x3)
-    a2 = nibblePairs(a2, v128.load(block + part, 32), x0, x1, x2, x3)
-    a3 = nibblePairs(a3, v128.load(block + part, 48), x0, x1, x2, x3)
+    a0 = nibblePairs(a0, v128.load(block + part, 0), x0, x1, x2, x3, mask)
+    a1 = nibblePairs(a1, v128.load(block + part, 16), x0, x1, x2, x3, mask)
+    a2 = nibblePairs(a2, v128.load(block + part, 32), x0, x1, x2, x3, mask)
+    a3 = nibblePairs(a3, v128.load(block + part, 48), x0, x1, x2, x3, mask)
     x += 16
   }
   addScaled(
     sums, block + 256, f32x4.convert_i32x4_s(a0), f32x4.convert_i32x4_s(a1), f32x4.convert_i32x4_s(a2),
-    f32x4.convert_i32x4_s(a3),
+    f32x4.convert_i32x4_s(a3), halves,
   )
 }
 
@@ -109,15 +110,17 @@ function panelsInt4(record: usize, k: i32, first: usize, far: usize, count: i32)
   let bias = record + (ASC_FEATURE_RELAXED_SIMD ? biasOffset(k) : sumOffset(k))
   let x = ASC_FEATURE_RELAXED_SIMD ? record : record + pairsOffset(k)
   const end = first + <usize>(k / GROUP) * INT4_BLOCK
+  const mask = ASC_FEATURE_RELAXED_SIMD ? byteNibbles() : pairNibbles()
+  const halves = halfMask()
   for (let panel = first; panel < end; panel += INT4_BLOCK) {
     let block = panel
     let sums = scratch
     const start = ASC_FEATURE_RELAXED_SIMD ? v128.load32_splat(bias) : i32x4.splat(-8 * load<i32>(bias))
     for (let i = 0; i < count; i++) {
       if (ASC_FEATURE_RELAXED_SIMD) {
-        nibbleGroup7(x, start, block, sums)
+        nibbleGroup7(x, start, block, sums, mask, halves)
       } else {
-        nibbleGroup16(x, start, block, sums)
+        nibbleGroup16(x, start, block, sums, mask, halves)
       }
       block += far
       sums += 64
@@ -132,17 +135,19 @@ function panelsInt4Min(record: usize, k: i32, first: usize, far: usize, count: i
   let total = record + sumOffset(k)
   let x = ASC_FEATURE_RELAXED_SIMD ? record : record + pairsOffset(k)
   const end = first + <usize>(k / GROUP) * INT4_MIN_BLOCK
+  const mask = ASC_FEATURE_RELAXED_SIMD ? byteNibbles() : pairNibbles()
+  const halves = halfMask()
   for (let panel = first; panel < end; panel += INT4_MIN_BLOCK) {
     let block = panel
     let sums = scratch
     const t = f32x4.splat(<f32>load<i32>(total))
     for (let i = 0; i < count; i++) {
       if (ASC_FEATURE_RELAXED_SIMD) {
-        nibbleGroup7(x, i16x8.splat(0), block, sums)
+        nibbleGroup7(x, i16x8.splat(0), block, sums, mask, halves)
       } else {
-        nibbleGroup16(x, i32x4.splat(0), block, sums)
+        nibbleGroup16(x, i32x4.splat(0), block, sums, mask, halves)
       }
-      addScaled(sums, block + 288, t, t, t, t)
+      addScaled(sums, block + 288, t, t, t, t, halves)
       block += far
       sums += 64
     }
@@ -156,6 +161,7 @@ function panelsInt8(record: usize, k: i32, first: usize, far: usize, count: i32,
   let x = record + pairsOffset(k)
   const bytes: usize = channel ? INT8_CHANNEL_BLOCK : INT8_BLOCK
   const end = first + <usize>(k / GROUP) * bytes
+  const halves = halfMask()
   for (let panel = first; panel < end; panel += bytes) {
     let group = panel
     let sums = scratch
@@ -192,7 +198,7 @@ function panelsInt8(record: usize, k: i32, first: usize, far: usize, count: i32,
         v128.store(sums, f32x4.add(v128.load(sums, 32), f2), 32)
         v128.store(sums, f32x4.add(v128.load(sums, 48), f3), 48)
       } else {
-        addScaled(sums, block, f0, f1, f2, f3)
+        addScaled(sums, block, f0, f1, f2, f3, halves)
       }
       group += far
       sums += 64
