@@ -90,20 +90,27 @@ async function bench(context: Context, flags: Flags): Promise<void> {
   const loadMilliseconds = Math.round(performance.now() - start)
   const prefillLengths = flags.prefill.filter((length) => length > 0)
   const depths = flags.decode > 0 ? flags.depth : []
-  const runs = prefillLengths.length + depths.length + (flags.streams ? 1 : 0)
-  const bar = startProgress(err, { unit: "runs" })
+  const streamTokens = Math.max(1, flags.decode)
+  const total =
+    sum(prefillLengths.map((length) => length + 1)) +
+    sum(depths.map((depth) => Math.max(1, depth) + flags.decode + 1)) +
+    (flags.streams ?? 0) * (streamPrompt + streamTokens + 1)
+  const bar = startProgress(err, { unit: "tokens" })
   const undo = lifetime.defer(() => bar.end())
+  let label = "warming up"
   let done = 0
-  const step = <T>(label: string, run: () => Promise<T>): Promise<T> => {
-    bar.update(label, done++, runs)
+  const bencher = new Bencher(llama, lifetime.signal, (tokens) => bar.update(label, (done += tokens), total))
+  const step = <T>(name: string, run: () => Promise<T>): Promise<T> => {
+    label = name
+    bar.update(label, done, total)
     return run()
   }
   const prefill: PrefillResult[] = []
   const decode: DecodeResult[] = []
   let streams: BenchResult["streams"]
   try {
-    const bencher = new Bencher(llama, lifetime.signal)
     await bencher.warmUp()
+    done = 0
     for (const length of prefillLengths) {
       prefill.push(await step(`reading ${length} tokens`, () => bencher.prefill(length)))
     }
@@ -112,8 +119,7 @@ async function bench(context: Context, flags: Flags): Promise<void> {
     }
     if (flags.streams) {
       const number = flags.streams
-      const tokens = Math.max(1, flags.decode)
-      streams = await step(`writing ${number} answers`, () => bencher.streams(number, tokens))
+      streams = await step(`writing ${number} answers`, () => bencher.streams(number, streamTokens))
     }
   } finally {
     bar.end()
@@ -136,14 +142,22 @@ async function bench(context: Context, flags: Flags): Promise<void> {
   else out.write(`${report(context, result)}\n`)
 }
 
+/** Tokens of the prompt of each answer side by side. */
+const streamPrompt = 8
+
+const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)
+
 class Bencher {
   readonly #llama: Llama
   readonly #signal: AbortSignal
+  readonly #onTokens: (tokens: number) => void
   #state = 0x9e3779b9
 
-  constructor(llama: Llama, signal: AbortSignal) {
+  /** `onTokens` hears of the tokens of a prompt when it has been read, and of each that is written. */
+  constructor(llama: Llama, signal: AbortSignal, onTokens: (tokens: number) => void) {
     this.#llama = llama
     this.#signal = signal
+    this.#onTokens = onTokens
   }
 
   /** Ids from the middle of the vocabulary, where there is ordinary text; never the same run of them twice. */
@@ -166,7 +180,9 @@ class Bencher {
     const times: number[] = []
     const options = { maxTokens, temperature: 0, ignoreEos: true, signal: this.#signal }
     for await (const piece of this.#llama.generate(prompt, options)) {
-      if (piece.token !== undefined) times.push(performance.now())
+      if (piece.token === undefined) continue
+      times.push(performance.now())
+      this.#onTokens(times.length === 1 ? prompt.length + 1 : 1)
     }
     return { start, times }
   }
@@ -198,7 +214,9 @@ class Bencher {
 
   /** Tokens a second of all answers together, from when the last has begun until the first has ended. */
   async streams(streams: number, tokens: number): Promise<NonNullable<BenchResult["streams"]>> {
-    const runs = await Promise.all(Array.from({ length: streams }, () => this.#run(this.#ids(8), tokens + 1)))
+    const runs = await Promise.all(
+      Array.from({ length: streams }, () => this.#run(this.#ids(streamPrompt), tokens + 1)),
+    )
     const from = Math.max(...runs.map(({ times }) => times[0]))
     const to = Math.min(...runs.map(({ times }) => times.at(-1)!))
     const within = runs.flatMap(({ times }) => times).filter((time) => time > from && time <= to).length

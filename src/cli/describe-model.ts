@@ -109,6 +109,6 @@ function licenceOf({ tensors: { metadata } }: Checkpoint, config: ModelConfig): 
   const named = text(metadata.get("general.license.name")) ?? text(metadata.get("general.license"))
   if (named !== undefined) return named
   return config.vocabularySize === 128256
-    ? "not named in the file; models made from Meta's Llama 3 fall under Meta's community licence"
+    ? "not named in the file; for models made from Llama 3, Meta's"
     : undefined
 }

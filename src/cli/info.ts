@@ -106,11 +106,14 @@ function rowsOf(facts: ModelFacts, tensors: number, fileSize: string): [string, 
     ["Weights", kinds(facts.weightsInFile)],
   ]
   if (facts.licence !== undefined) rows.push(["Licence", oneLine(facts.licence)])
-  rows.push([
-    "Memory",
-    `${bytes(memory.totalBytes)}: weights ${bytes(memory.weightBytes)} (${kinds(facts.weightsInMemory)}), ` +
-      `cache ${bytes(memory.cacheBytes)} for ${count(memory.contextLength)} tokens`,
-  ])
+  rows.push(
+    ["Loaded as", kinds(facts.weightsInMemory)],
+    [
+      "Memory",
+      `${bytes(memory.totalBytes)}: weights ${bytes(memory.weightBytes)}, ` +
+        `cache ${bytes(memory.cacheBytes)} for ${count(memory.contextLength)} tokens`,
+    ],
+  )
   return rows
 }
 

@@ -114,7 +114,7 @@ function amounts(done: number, total: number | undefined, speed: number | undefi
   const show = unit === "bytes" ? bytes : count
   const suffix = unit === "bytes" ? "" : ` ${unit}`
   const parts = [total === undefined ? `${show(done)}${suffix}` : `${show(done)} of ${show(total)}${suffix}`]
-  if (speed !== undefined) parts.push(unit === "bytes" ? `${bytes(speed)}/s` : `${rate(speed)}/s`)
+  if (speed !== undefined && done > 0) parts.push(unit === "bytes" ? `${bytes(speed)}/s` : `${rate(speed)}/s`)
   if (speed !== undefined && speed > 0 && total !== undefined && total > done)
     parts.push(`${duration((total - done) / speed)} left`)
   return parts
