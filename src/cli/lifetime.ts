@@ -19,6 +19,7 @@ export class Lifetime {
   readonly #controller = new AbortController()
   readonly #cleanups: Cleanup[] = []
   readonly #handlers: (() => void)[] = []
+  #terminate: ((cause: "SIGINT" | "SIGTERM" | "SIGHUP") => void) | undefined
   #closing: Promise<void> | undefined
 
   /** Aborted with an `Interrupted` when the process is asked to end. */
@@ -48,7 +49,21 @@ export class Lifetime {
   interrupt(): void {
     const handler = this.#handlers.at(-1)
     if (handler && !this.signal.aborted) handler()
-    else this.abort("SIGINT")
+    else this.terminate("SIGINT")
+  }
+
+  /** While registered, the handler receives every signal that would end the process: it ends it in its own time. */
+  onTerminate(handler: (cause: "SIGINT" | "SIGTERM" | "SIGHUP") => void): () => void {
+    this.#terminate = handler
+    return () => {
+      if (this.#terminate === handler) this.#terminate = undefined
+    }
+  }
+
+  /** A signal that ends the process. */
+  terminate(cause: "SIGINT" | "SIGTERM" | "SIGHUP"): void {
+    if (this.#terminate && !this.signal.aborted) this.#terminate(cause)
+    else this.abort(cause)
   }
 
   abort(cause: keyof typeof causes): void {

@@ -32,8 +32,8 @@ function listen(): void {
     if (lifetime.signal.aborted) process.exit(130)
     lifetime.interrupt()
   })
-  process.on("SIGTERM", () => lifetime.abort("SIGTERM"))
-  process.on("SIGHUP", () => lifetime.abort("SIGHUP"))
+  process.on("SIGTERM", () => lifetime.terminate("SIGTERM"))
+  process.on("SIGHUP", () => lifetime.terminate("SIGHUP"))
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") lifetime.abort("EPIPE")
     else void end(error)

@@ -66,9 +66,11 @@ export interface ModelFlags {
   readonly verbose?: boolean
 }
 
-export function addModelFlags(command: Command): Command {
+export const addModelFlags = (command: Command): Command => addEngineFlags(command.addOption(modelOption()))
+
+/** What the engine is told, whichever model it loads. */
+export function addEngineFlags(command: Command): Command {
   return command
-    .addOption(modelOption())
     .addOption(
       new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"),
     )

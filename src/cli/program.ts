@@ -9,6 +9,7 @@ import { addInfo } from "./info.js"
 import { addList } from "./list.js"
 import { addPull } from "./pull.js"
 import { addRemove } from "./remove.js"
+import { addServe } from "./serve.js"
 import { addTokenize } from "./tokenize.js"
 
 export function buildProgram(context: Context, version: string): Command {
@@ -47,6 +48,7 @@ export function buildProgram(context: Context, version: string): Command {
   ]) {
     add(program, context)
   }
+  addServe(program, context, version)
   program.addHelpText("after", '\nEach command has its own help with examples: "cria generate --help".')
   for (const command of [program, ...program.commands]) {
     const name = command === program ? "cria" : `cria ${command.name()}`

@@ -7,6 +7,7 @@ export function startPage({ out }: Context, version: string): void {
   const rows = table([
     [command("cria chat"), "talk with a model"],
     [command('cria generate "Once upon a time"'), "continue a text"],
+    [command("cria serve"), "answer OpenAI's API on a port"],
     [command("cria info <model>"), "what a model file is, and the memory it takes"],
     [command("cria pull owner/name"), "download a model from the hub"],
     [command("cria list"), "models that are on this disk already"],

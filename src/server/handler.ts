@@ -31,7 +31,7 @@ export interface HandlerOptions {
   basePath?: string
   /** Shown in the OpenAPI document. */
   version?: string
-  /** Told of every answered request. */
+  /** Told of every answered request; of a stream when it has ended. */
   onRequest?: (entry: RequestLog) => void
   /** Told of what no client could help. */
   onError?: (error: unknown) => void
@@ -63,14 +63,17 @@ export function createHandler(
   options: HandlerOptions = {},
 ): Handler {
   const stop = new AbortController()
-  const facts = new WeakMap<Request, RequestFacts>()
+  const facts = new WeakMap<Request, { facts: RequestFacts; done?: Promise<void> }>()
   const context: ServerContext = {
     models: models instanceof Models ? models : new Models(models),
     gate: new Gate(options.maxRunning ?? 32, options.maxQueue ?? 256),
     metrics: new Metrics(),
     limits: { maxBodyBytes: options.maxBodyBytes ?? 4 * 2 ** 20, bodyTimeout: options.bodyTimeout ?? 30_000 },
     stopped: stop.signal,
-    note: (request, more) => void facts.set(request, { ...facts.get(request), ...more }),
+    note: (request, more, done) => {
+      const before = facts.get(request)
+      facts.set(request, { facts: { ...before?.facts, ...more }, done: done ?? before?.done })
+    },
   }
   const app = buildApp(context, options)
   const handle = async (request: Request): Promise<Response> => {
@@ -90,7 +93,15 @@ export function createHandler(
       status: String(status),
     })
     context.metrics.observe("cria_request_seconds", "Seconds until an answer's headers", milliseconds / 1000)
-    options.onRequest?.({ method: request.method, path, status, milliseconds, ...facts.get(request) })
+    const log = () =>
+      options.onRequest?.({
+        method: request.method,
+        path,
+        status,
+        milliseconds,
+        ...facts.get(request)?.facts,
+      })
+    void (facts.get(request)?.done ?? Promise.resolve()).then(log)
     return response
   }
   return Object.assign(handle, {

@@ -18,7 +18,7 @@ export interface ModelsOptions {
 /** A model in use; it stays loaded until `release`. */
 export interface Lease {
   readonly llama: Llama
-  release(): void
+  readonly release: () => void
 }
 
 interface Slot {

@@ -21,8 +21,8 @@ export interface Listener {
   readonly url: string
   readonly port: number
   /**
-   * Takes no new connections, lets the running answers finish, then closes. With `now` (also later, a second time)
-   * they end at once.
+   * Lets the running answers finish while new requests are told 503, then closes. With `now` (also later, a second
+   * time) they end at once.
    */
   close(options?: { now?: boolean }): Promise<void>
 }
@@ -32,6 +32,7 @@ export const defaultPort = 11500
 /** @throws InvalidOptionError where the address cannot be had. */
 export async function listen(handler: Handler, options: ListenOptions = {}): Promise<Listener> {
   const { host = "127.0.0.1", port = defaultPort, maxConnections = 1024 } = options
+  const answer = getRequestListener(handler, { overrideGlobalObjects: false })
   const server = createServer(
     {
       maxHeaderSize: 16_384,
@@ -41,7 +42,7 @@ export async function listen(handler: Handler, options: ListenOptions = {}): Pro
       keepAliveTimeout: 5000,
       noDelay: true,
     },
-    getRequestListener(handler, { overrideGlobalObjects: false }),
+    (incoming, outgoing) => void answer(incoming, outgoing),
   )
   server.maxConnections = maxConnections
   server.maxHeadersCount = 100
@@ -55,19 +56,15 @@ export async function listen(handler: Handler, options: ListenOptions = {}): Pro
     port: address.port,
     url: `http://${name}:${address.port}`,
     close: async ({ now = false } = {}) => {
-      const closed = closeServer(server)
-      if (now) {
-        await handler.close()
-        server.closeAllConnections()
-      } else {
-        await handler.drain()
-        // the last bytes of finished answers leave before their connections do
-        const timer = setTimeout(() => server.closeAllConnections(), 2000)
+      if (!now) {
+        await handler.drain() // whoever comes meanwhile is told 503
         server.closeIdleConnections()
-        await closed
-        clearTimeout(timer)
-        await handler.close()
+        // the last bytes of finished answers leave before their connections do
+        await Promise.race([closeServer(server), new Promise((resolve) => setTimeout(resolve, 2000).unref())])
       }
+      await handler.close()
+      const closed = closeServer(server)
+      server.closeAllConnections()
       await closed
     },
   }

@@ -17,11 +17,11 @@ export interface Route {
   readonly streams?: boolean
   /** Answered without a key. */
   readonly open?: boolean
-  handle(
+  readonly handle: (
     context: ServerContext,
     request: Request,
     parameters: Record<string, string>,
-  ): Response | Promise<Response>
+  ) => Response | Promise<Response>
 }
 
 export const routes: readonly Route[] = [

@@ -15,8 +15,8 @@ export interface ServerContext {
   readonly limits: BodyLimits
   /** Aborted when what runs has to end at once. */
   readonly stopped: AbortSignal
-  /** What the log says of a request, for the route to fill in. */
-  note(request: Request, facts: RequestFacts): void
+  /** What the log says of a request, for the route to fill in; it is written once `done` has resolved. */
+  note(request: Request, facts: RequestFacts, done?: Promise<void>): void
 }
 
 export interface RequestFacts {
@@ -24,6 +24,8 @@ export interface RequestFacts {
   promptTokens?: number
   completionTokens?: number
   firstTokenMilliseconds?: number
+  /** The client left, or the server stopped, before the end. */
+  aborted?: boolean
 }
 
 const firstTokenHelp = "Seconds from a request's arrival to its first token, time in line included"
@@ -84,12 +86,18 @@ export class Work {
         exit()
       }
       const { llama, release } = await context.models.lease(model, abort.signal)
+      let finish = () => {}
+      const ended = new Promise<void>((resolve) => {
+        finish = resolve
+      })
       const done = () => {
         release()
         unlisten()
         exit()
+        if (request && abort.signal.aborted) context.note(request, { aborted: true })
+        finish()
       }
-      if (request) context.note(request, { model })
+      if (request) context.note(request, { model }, ended)
       return new Work(context, model, llama, { abort, leave: done, start, request })
     } catch (error) {
       leave()

@@ -1,0 +1,189 @@
+// cria serve: models behind OpenAI's API on a port of this machine, until it is told to stop.
+import { readFile } from "node:fs/promises"
+import { totalmem } from "node:os"
+import { type Command, Option } from "commander"
+import type { RequestLog } from "../server/index.js"
+import type { Listener } from "../server/node.js"
+import type { Context } from "./context.js"
+import { UsageError } from "./failure.js"
+import { harmless, oneLine } from "./format.js"
+import { addEngineFlags, type ModelFlags, numberIn, repeated } from "./options.js"
+import { servedModels } from "./served-models.js"
+
+interface Flags extends Omit<ModelFlags, "model"> {
+  readonly model?: string[]
+  readonly host: string
+  readonly port: number
+  readonly apiKey?: string[]
+  readonly apiKeyFile?: string
+  readonly cors?: string[]
+  readonly maxQueue: number
+  readonly maxRunning: number
+  readonly maxBody: number
+  readonly maxMemory?: number
+  readonly preload: boolean
+  readonly json?: boolean
+}
+
+const whole = (min: number, max: number) => numberIn({ min, max, whole: true })
+
+export function addServe(program: Command, context: Context, version: string): void {
+  const command = program
+    .command("serve")
+    .summary("answer OpenAI's API on a port")
+    .description(
+      "Puts models behind OpenAI's API: chat, completions, responses, embeddings. Listens on this machine alone " +
+        "unless --host says otherwise.",
+    )
+  command.option("-m, --model <[name=]source>", "a model and the name clients use; may be repeated", repeated)
+  addEngineFlags(command)
+    .option("--host <address>", "address to listen on; 0.0.0.0 opens it to the network", "127.0.0.1")
+    .addOption(
+      new Option("--port <number>", "port; 0 takes a free one").argParser(whole(0, 65_535)).default(11500),
+    )
+    .option("--api-key <key>", "a bearer key to ask for, or its sha256:<hash>; may be repeated", repeated)
+    .option("--api-key-file <file>", "keys or hashes, one a line; also the environment variable CRIA_API_KEY")
+    .option("--cors <origin>", 'a page origin that may call; "*" for all; may be repeated', repeated)
+    .addOption(
+      new Option("--max-running <number>", "answers computed at a time")
+        .argParser(whole(1, 1024))
+        .default(32),
+    )
+    .addOption(
+      new Option("--max-queue <number>", "requests that may wait").argParser(whole(0, 100_000)).default(256),
+    )
+    .addOption(
+      new Option("--max-body <bytes>", "largest request")
+        .argParser(whole(1024, 2 ** 30))
+        .default(4 * 2 ** 20),
+    )
+    .addOption(
+      new Option("--max-memory <bytes>", "memory for all models (default: 3/4 of the machine's)").argParser(
+        whole(1, Number.MAX_SAFE_INTEGER),
+      ),
+    )
+    .option("--no-preload", "load the first model when it is asked for, too")
+    .option("--json", "log one JSON object a line to standard output")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ cria serve --model meta-llama/Llama-3.2-1B-Instruct
+  $ cria serve --model small=./1b.gguf --model large=./3b.gguf --port 8080
+  $ CRIA_API_KEY=secret cria serve --host 0.0.0.0 --model ./1b.gguf --json`,
+    )
+    .action((flags: Flags) => serve(context, flags, version))
+}
+
+async function serve(context: Context, flags: Flags, version: string): Promise<void> {
+  const [{ createHandler, Models }, { listen }] = await Promise.all([
+    import("../server/index.js"),
+    import("../server/node.js"),
+  ])
+  const { lifetime, err } = context
+  const keys = await keysOf(context, flags)
+  const loopback = isLoopback(flags.host)
+  if (keys.length === 0 && !loopback)
+    err.write(
+      `${err.paint("yellow", "warning:")} whoever reaches ${oneLine(flags.host)} can use this server: set --api-key\n`,
+    )
+  const entries = await servedModels(context, flags, flags.model ?? ["default"])
+  const names = Object.keys(entries)
+  const memoryBytes = flags.maxMemory ?? Math.floor(totalmem() * 0.75)
+  const models = new Models(entries, { memoryBytes })
+  lifetime.defer(() => models.dispose())
+  if (flags.preload) (await models.lease(names[0], lifetime.signal)).release()
+  const handler = createHandler(models, {
+    apiKeyHashes: keys,
+    cors: flags.cors,
+    // a page of a stranger may point a name of its own at this machine; where keys are asked for that is no use
+    allowedHosts: loopback && keys.length === 0 ? ["localhost", "127.0.0.1", "[::1]", flags.host] : undefined,
+    maxRunning: flags.maxRunning,
+    maxQueue: flags.maxQueue,
+    maxBodyBytes: flags.maxBody,
+    version,
+    onRequest: (entry) => logRequest(context, flags, entry),
+    onError: (error) => logError(context, flags, error),
+  })
+  const listener = await listen(handler, { host: flags.host, port: flags.port })
+  const stopped = untilStopped(context, listener)
+  announce(context, flags, listener.url, names, keys.length > 0)
+  await stopped
+}
+
+const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d+){3}|::1)$/.test(host)
+
+/** Hashes of the keys of the flags, the file and the environment. */
+async function keysOf({ env }: Context, flags: Flags): Promise<string[]> {
+  const { hashKey } = await import("../server/index.js")
+  const file = flags.apiKeyFile === undefined ? "" : await readFile(flags.apiKeyFile, "utf8")
+  const lines = file.split(/\r?\n/).map((line) => line.trim())
+  const keys = [...(flags.apiKey ?? []), ...lines.filter((line) => line !== "" && !line.startsWith("#"))]
+  if (flags.apiKeyFile !== undefined && keys.length === 0)
+    throw new UsageError(`${oneLine(flags.apiKeyFile)} holds no key: write one a line`)
+  if (env["CRIA_API_KEY"]) keys.push(env["CRIA_API_KEY"])
+  return Promise.all(
+    keys.map(async (key) => {
+      if (!/^\S{1,512}$/.test(key)) throw new UsageError("an API key holds 1 to 512 characters and no spaces")
+      return /^sha256:[0-9a-f]{64}$/.test(key) ? key : hashKey(key)
+    }),
+  )
+}
+
+/** First signal: no new requests, the running ones finish. Second: the end, at once. */
+function untilStopped({ lifetime, err }: Context, listener: Listener): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping = false
+    const undo = lifetime.onTerminate((cause) => {
+      if (stopping) {
+        undo()
+        void listener.close({ now: true }).catch(() => {})
+        lifetime.abort(cause)
+        return
+      }
+      stopping = true
+      if (err.isTerminal) err.write("\nstopping: running answers finish first; once more ends them\n")
+      listener.close().finally(undo).then(resolve, reject)
+    })
+  })
+}
+
+function announce(
+  { out, err }: Context,
+  flags: Flags,
+  url: string,
+  names: readonly string[],
+  secured: boolean,
+): void {
+  if (flags.json) {
+    out.write(`${JSON.stringify({ event: "listening", url, models: names })}\n`)
+    return
+  }
+  const key = secured ? ' -H "authorization: Bearer $CRIA_API_KEY"' : ""
+  const body = JSON.stringify({ model: names[0], messages: [{ role: "user", content: "Hello" }] })
+  out.write(
+    `Listening on ${out.paint("cyan", url)}   models: ${names.map(oneLine).join(", ")}\n` +
+      `OpenAI clients: base URL ${url}/v1, any API key${secured ? " of yours" : ""}; document: ${url}/openapi.json\n` +
+      `  curl ${url}/v1/chat/completions -H "content-type: application/json"${key} -d '${oneLine(body)}'\n`,
+  )
+  if (err.isTerminal) err.write(err.paint("dim", "Ctrl-C stops the server.\n"))
+}
+
+function logRequest({ out, err }: Context, { json }: Flags, entry: RequestLog): void {
+  const milliseconds = Math.round(entry.milliseconds * 10) / 10
+  if (json) {
+    const time = new Date().toISOString()
+    out.write(`${JSON.stringify({ event: "request", time, ...entry, milliseconds })}\n`)
+  } else {
+    const { method, path, status, model } = entry
+    err.write(
+      `${method} ${oneLine(path.slice(0, 200))} ${status} ${milliseconds} ms ${oneLine(model ?? "")}\n`,
+    )
+  }
+}
+
+function logError({ out, err }: Context, { json }: Flags, error: unknown): void {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (json) out.write(`${JSON.stringify({ event: "error", time: new Date().toISOString(), message })}\n`)
+  else err.write(`${err.paint("red", "error:")} ${harmless(message)}\n`)
+}
