@@ -13,7 +13,7 @@ import {
   type SamplingFlags,
   samplingOf,
 } from "./options.js"
-import { startWaiting } from "./progress.js"
+import { watchPrompt } from "./prompt-progress.js"
 import { readStandardInput } from "./standard-input.js"
 import { Stopwatch } from "./stopwatch.js"
 
@@ -71,7 +71,7 @@ export async function answerOnce(context: Context, prompt: string, flags: Flags)
   const options = { ...samplingOf(flags), signal: lifetime.signal }
   const llama = await (flags.chat ? loadChatModel(context, flags) : loadLlama(context, flags))
   const watch = new Stopwatch()
-  const waiting = startWaiting(err, "Reading the prompt")
+  const waiting = watchPrompt(llama, err, flags.system === undefined ? [prompt] : [flags.system, prompt])
   const system = flags.system === undefined ? [] : [{ role: "system" as const, content: flags.system }]
   const answer = flags.chat
     ? llama.chat([...system, { role: "user", content: prompt }], options)

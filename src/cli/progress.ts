@@ -156,26 +156,3 @@ function plainLine(
   const percent = total ? `${Math.floor((100 * Math.min(done, total)) / total)}%, ` : ""
   return `${label}: ${percent}${amounts(done, total, speed, unit).join(", ")}`
 }
-
-/** A line that tells how long something without a measure has been going on; on terminals only. */
-export function startWaiting(screen: Screen, label: string, after = 1000): { end(): void } {
-  if (!screen.isTerminal) return { end: () => {} }
-  const start = performance.now()
-  let visible = false
-  const timer = setInterval(() => {
-    const passed = performance.now() - start
-    if (passed < after) return
-    screen.write(
-      `\r${screen.paint("dim", clip(`${label} ${duration(passed / 1000)}`, screen.columns - 1))}\u001b[K`,
-    )
-    visible = true
-  }, 200)
-  timer.unref()
-  return {
-    end() {
-      clearInterval(timer)
-      if (visible) screen.write("\r\u001b[K")
-      visible = false
-    },
-  }
-}

@@ -10,7 +10,7 @@ import { History, historyPath } from "./history.js"
 import { Interrupted } from "./lifetime.js"
 import { ask, pasteOff, watchKeys } from "./line-editor.js"
 import { type SamplingFlags, samplingNames, samplingOf } from "./options.js"
-import { startWaiting } from "./progress.js"
+import { watchPrompt } from "./prompt-progress.js"
 import { Stopwatch } from "./stopwatch.js"
 
 export interface TalkFlags extends SamplingFlags {
@@ -48,12 +48,14 @@ export class Talk implements Session {
       if (stdin.isTTY) stdin.setRawMode(false)
       out.write(pasteOff)
     })
+    const prompt = out.paint(["cyan", "bold"], "> ")
+    if (first !== undefined) out.write(`${prompt}${harmless(first)}\n`)
     let message = first
     let interrupted = false
     for (;;) {
       if (message === undefined) {
         const reply = await ask(stdin, out.stream, {
-          prompt: out.paint(["cyan", "bold"], "> "),
+          prompt,
           continuation: out.paint("dim", ". "),
           history: history.newestFirst(),
           signal: lifetime.signal,
@@ -134,11 +136,16 @@ export class Talk implements Session {
     }
     const stopWatching = watchKeys(stdin, onInterrupt)
     const undo = lifetime.onInterrupt(onInterrupt)
-    const waiting = startWaiting(err, "Reading the conversation")
+    const messages = this.conversation.messages()
+    const waiting = watchPrompt(
+      this.#llama,
+      err,
+      messages.map(({ content }) => content),
+    )
     const watch = new Stopwatch()
     let text = ""
     const generate = async () => {
-      const answer = this.#llama.chat(this.conversation.messages(), {
+      const answer = this.#llama.chat(messages, {
         ...samplingOf({ ...this.settings, stop: this.#flags.stop }),
         signal: AbortSignal.any([controller.signal, lifetime.signal]),
       })
