@@ -3,8 +3,14 @@
 import type { PairList, PairTable } from "./pair-table.js"
 import { sharedInts } from "./shared-memory.js"
 
-/** Words of a token's record: time, left part, right part, and rank * 4 + lateness of the merge that makes it. */
-const recordWords = 4
+/**
+ * Words of a token's record: time, left part, right part, rank * 4 + lateness of the merge that makes it; then a bit
+ * for the hash of every token that it has a pair with, to its right and to its left. Most borders have no pair, and
+ * the two records say so without another look at memory.
+ */
+const recordWords = 8
+const partnersRight = 4
+const partnersLeft = 5
 const unmade = -2
 const base = -1
 const never = 0x7fffffff
@@ -30,6 +36,12 @@ export class Derivations {
     const data = sharedInts(size * recordWords)
     for (let id = 0; id < size; id++) data[id * recordWords] = unmade
     for (const id of byteTokens) data[id * recordWords] = base
+    for (let at = 0; at < 4 * list.count; at += 4) {
+      const x = list.words[at]
+      const y = list.words[at + 1]
+      data[x * recordWords + partnersRight] |= 1 << partnerBit(y)
+      data[y * recordWords + partnersLeft] |= 1 << partnerBit(x)
+    }
     const derivations = new Derivations(data, pairs)
     // Merges that wait for a late part are found in a later pass; a token never found is merged step by step.
     let waiting = Int32Array.from({ length: list.count }, (_, pair) => 4 * pair)
@@ -80,7 +92,11 @@ export class Derivations {
     let timeX = data[recordX]
     let timeY = data[recordY]
     for (;;) {
-      if (this.#pairs.rankOf(x, y) < limit) return false
+      const mayPair =
+        (data[recordX + partnersRight] >>> partnerBit(y)) &
+        (data[recordY + partnersLeft] >>> partnerBit(x)) &
+        1
+      if (mayPair === 1 && this.#pairs.rankOf(x, y) < limit) return false
       // Equal times merge from left to right: of x and y, y is the later.
       if (timeX > timeY) {
         // At equal ranks x, which lies left of the border, merges before the border does. Where the left part came
@@ -100,3 +116,5 @@ export class Derivations {
     }
   }
 }
+
+const partnerBit = (id: number): number => Math.imul(id, 0x9e3779b1) >>> 27

@@ -76,7 +76,7 @@ test("encoding from left to right, short merging and heap merging all end as mer
       4 + next(alphabet.length * 12),
       alphabet,
     )
-    for (let id = 0; id < ranks.size; id++) if ((derivations.data[4 * id + 3] & 3) !== 0) late++
+    for (let id = 0; id < ranks.size; id++) if ((derivations.data[8 * id + 3] & 3) !== 0) late++
     const short = new ShortPieceMerger(pairs, byteTokens)
     const merger = new Merger(pairs)
     for (let run = 0; run < 40; run++) {
