@@ -42,6 +42,7 @@ export class Answer implements Sequence, TokenHistory {
   readonly firstPosition = 0
   readonly shares = true
   readonly wantsAll = false
+  readonly wantsStates = false
   readonly generated = new Map<number, number>()
   ended = false
   readonly #tokens: number[] = []

@@ -103,6 +103,21 @@ export class EngineClient {
     return logits
   }
 
+  /** The mean of the hidden states of a text [D], of length 1. */
+  async embed(ids: Int32Array, signal?: AbortSignal): Promise<Float32Array> {
+    const { promise, receiver } = awaited<Float32Array>()
+    let vector = new Float32Array()
+    const rows = (_: number, values: Float32Array) => void (vector = Float32Array.from(values))
+    const command = (id: number): Command => ({ type: "embed", id, ids })
+    const end = () => receiver.done(vector)
+    const run = await this.#start(command, signal, { ...receiver, rows, end })
+    try {
+      return await promise
+    } finally {
+      run.stop(true)
+    }
+  }
+
   async stats(): Promise<EngineStats> {
     const { promise, receiver } = awaited<EngineStats>()
     const command = (id: number): Command => ({ type: "stats", id })
@@ -127,6 +142,7 @@ export class EngineClient {
   ): Promise<Run> {
     signal?.throwIfAborted()
     const link = await unlessAborted(this.#connect(), signal)
+    signal?.throwIfAborted() // an abort while the link was at hand already has lost the race
     this.#disposal.signal.throwIfAborted()
     if (this.#link !== link)
       throw new EngineCrashedError("the engine ended before it took the request: ask again")

@@ -12,6 +12,8 @@ export function dispatch(engine: Engine, message: unknown, emit: (event: EngineE
         return engine.generate(command.id, command.request)
       case "score":
         return engine.score(command.id, command.ids, command.firstPosition)
+      case "embed":
+        return engine.embed(command.id, command.ids)
       case "grant":
         return engine.grant(command.id, command.credit)
       case "cancel":

@@ -10,10 +10,12 @@ import {
   UnsupportedError,
 } from "../errors/index.js"
 import { KvCache } from "../model/kv-cache.js"
-import { forward, type Model } from "../model/llama.js"
+import type { Model } from "../model/llama.js"
 import type { PageStore } from "../ops/ops.js"
 import type { Tokenizer } from "../tokenizer/index.js"
 import { Answer, Task } from "./answer.js"
+import { compute, wanted } from "./compute.js"
+import { Embedding } from "./embedding.js"
 import { toErrorData } from "./error-data.js"
 import type { Piece } from "./options.js"
 import { Pace } from "./pace.js"
@@ -50,7 +52,7 @@ export class Engine {
   readonly #sampler: Sampler
   readonly #pace: Pace
   readonly #tasks = new Map<number, Task>()
-  readonly #scorings = new Map<number, Scoring>()
+  readonly #scorings = new Map<number, Scoring | Embedding>()
   #orders = 0
   #counts = { prompt: 0, generated: 0, steps: 0 }
   #event = emptyEvent()
@@ -112,6 +114,18 @@ export class Engine {
       const scoring = new Scoring(id, this.#orders++, ids, firstPosition)
       this.#scorings.set(id, scoring)
       this.#scheduler.add(scoring)
+    })
+  }
+
+  /** Computes the vector [D] of a text; it is emitted as the one row of this id. */
+  embed(id: number, ids: Int32Array): void {
+    this.#accept(id, () => {
+      const { contextLength, model } = this.#parts
+      this.#checkTokens(ids, "the text")
+      if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
+      const embedding = new Embedding(id, this.#orders++, ids, model.config.width)
+      this.#scorings.set(id, embedding)
+      this.#scheduler.add(embedding)
     })
   }
 
@@ -213,11 +227,11 @@ export class Engine {
       for (const sequence of starved) this.#fail(sequence, tooLarge())
       if (chunks.length === 0) return starved.length > 0
       const start = performance.now()
-      const logits = await this.#compute(chunks)
+      const { logits, states } = await compute(this.#parts, chunks, (chunk) => this.#scheduler.cached(chunk))
       if (this.#disposed) return false
       this.#copies.unsure.clear()
       const generated = this.#counts.generated
-      const rows = this.#advance(chunks, logits)
+      const rows = this.#advance(chunks, logits, states)
       const now = performance.now()
       this.#counts.steps++
       this.#pace.report(rows, this.#counts.generated - generated, now - start, now)
@@ -237,43 +251,17 @@ export class Engine {
     return true
   }
 
-  /** Logits of the rows that are wanted, in the order of the chunks. */
-  async #compute(chunks: readonly Chunk[]): Promise<Float32Array> {
-    const { backend, model, pages } = this.#parts
-    const total = chunks.reduce((sum, { count }) => sum + count, 0)
-    const ids = new Int32Array(total)
-    const positions = new Int32Array(total)
-    const outputs: number[] = []
-    let row = 0
-    const sequences = chunks.map((chunk) => {
-      const { sequence, first, count } = chunk
-      for (let i = 0; i < count; i++) {
-        ids[row + i] = sequence.token(first + i)
-        positions[row + i] = sequence.firstPosition + first + i
-        if (wanted(sequence, first + i)) outputs.push(row + i)
-      }
-      row += count
-      const cached = this.#scheduler.cached(chunk)
-      return { first: row - count, length: count, cached, pages: sequence.place.cache!.pages }
-    })
-    const scope = backend.scope()
-    try {
-      const batch = { ids, positions, sequences, outputs: Int32Array.from(outputs) }
-      return await backend.read(forward(backend, model, batch, pages))
-    } finally {
-      scope.end()
-    }
-  }
-
   /** After a step that succeeded: hands the logits out. Returns the number of tokens that were run. */
-  #advance(chunks: readonly Chunk[], logits: Float32Array): number {
-    const V = this.#parts.model.config.vocabularySize
+  #advance(chunks: readonly Chunk[], logits: Float32Array, states: Float32Array): number {
+    const { vocabularySize: V, width: D } = this.#parts.model.config
     let row = 0
+    let stateRow = 0
     let rows = 0
     for (const chunk of chunks) {
       const { sequence, first, count } = chunk
       const from = row
-      for (let i = 0; i < count; i++) if (wanted(sequence, first + i)) row++
+      if (sequence.wantsStates) stateRow += count
+      else for (let i = 0; i < count; i++) if (wanted(sequence, first + i)) row++
       rows += count
       if (!sequence.place.cache) continue // its request ended while the step ran
       this.#scheduler.advance(chunk)
@@ -281,6 +269,8 @@ export class Engine {
       this.#counts.prompt += Math.max(0, Math.min(first + count, prompt) - first)
       try {
         if (sequence instanceof Scoring) this.#deliver(sequence, chunk, logits.slice(from * V, row * V), V)
+        else if (sequence instanceof Embedding)
+          this.#pool(sequence, chunk, states.subarray((stateRow - count) * D, stateRow * D))
         else if (row > from) this.#continue(sequence as Answer, logits.subarray(from * V, row * V))
       } catch (error) {
         this.#fail(sequence, error)
@@ -295,7 +285,17 @@ export class Engine {
       this.#event.rows.push([scoring.id, fresh, fresh === first ? rows : rows.slice((fresh - first) * V)])
       scoring.sent = first + count
     }
-    if (first + count < scoring.length) return
+    if (first + count === scoring.length) this.#endScoring(scoring)
+  }
+
+  #pool(embedding: Embedding, { first, count }: Chunk, states: Float32Array): void {
+    embedding.add(first, states)
+    if (first + count < embedding.length) return
+    this.#event.rows.push([embedding.id, 0, embedding.vector()])
+    this.#endScoring(embedding)
+  }
+
+  #endScoring(scoring: Scoring | Embedding): void {
     this.#scheduler.remove(scoring)
     this.#scorings.delete(scoring.id)
     this.#event.ended.push(scoring.id)
@@ -335,7 +335,7 @@ export class Engine {
   }
 
   #fail(sequence: Sequence, error: unknown): void {
-    const { id } = sequence instanceof Scoring ? sequence : (sequence as Answer).task
+    const { id } = sequence instanceof Answer ? sequence.task : (sequence as Scoring | Embedding)
     if (this.#forget(id)) this.#event.failed.push([id, toErrorData(error)])
   }
 
@@ -353,9 +353,6 @@ export class Engine {
     return this.#tasks.delete(id) || this.#scorings.delete(id)
   }
 }
-
-const wanted = (sequence: Sequence, index: number): boolean =>
-  sequence.wantsAll || index === sequence.length - 1
 
 const emptyEvent = (): StepEvent => ({ type: "step", pieces: [], rows: [], ended: [], failed: [] })
 

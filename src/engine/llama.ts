@@ -61,6 +61,22 @@ export class Llama implements AsyncDisposable {
     return this.#client.score(tokenIds(ids), firstPosition, this.config.vocabularySize, signal)
   }
 
+  /**
+   * A vector [width] that stands for a text, of length 1: the mean of the hidden states x_t after the last norm,
+   * m = (1/T) sum x_t, as m / |m|. A string is read after one start token, ids as they are.
+   *
+   * @throws ContextOverflowError, OutOfMemoryError, InvalidOptionError.
+   */
+  async embed(
+    text: string | ArrayLike<number>,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Float32Array> {
+    const ids = typeof text === "string" ? this.#encode(text, false) : tokenIds(text)
+    const { contextLength } = this.info
+    if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
+    return this.#client.embed(ids, signal)
+  }
+
   /** Continues a text (after one start token) or a list of token ids (as they are). */
   generate(prompt: string | ArrayLike<number>, options?: GenerateOptions): Generation {
     const checked = checkGenerateOptions(options)

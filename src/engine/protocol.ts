@@ -50,6 +50,7 @@ export const command = z.discriminatedUnion("type", [
       .min(0)
       .max(1 << 24),
   }),
+  z.strictObject({ type: z.literal("embed"), id, ids: tokens }),
   z.strictObject({ type: z.literal("grant"), id, credit: z.number().int().positive() }),
   z.strictObject({ type: z.literal("cancel"), id }),
   z.strictObject({ type: z.literal("stats"), id }),
@@ -93,7 +94,7 @@ export interface EngineStats {
 export interface StepEvent {
   readonly type: "step"
   readonly pieces: (readonly [id: number, piece: Piece])[]
-  /** Logits of rows of a scoring request, from its row `first` on. */
+  /** Logits of rows of a scoring request, from its row `first` on; of an embedding its one vector. */
   readonly rows: (readonly [id: number, first: number, logits: Float32Array])[]
   readonly ended: number[]
   readonly failed: (readonly [id: number, error: ErrorData])[]

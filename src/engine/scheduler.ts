@@ -98,11 +98,11 @@ export class Scheduler {
       if (sequence.paused || chunks.some((chunk) => chunk.sequence === sequence)) continue
       const remaining = sequence.length - sequence.place.done
       if (remaining === 1 && !sequence.wantsAll) continue
-      const count = Math.min(remaining, left, sequence.wantsAll ? scored : left)
+      const count = Math.min(remaining, left, isScored(sequence) ? scored : left)
       if (count <= 0) continue
       const taken = this.#take(sequence, count, chunks)
       left -= taken
-      if (sequence.wantsAll) scored -= taken
+      if (isScored(sequence)) scored -= taken
     }
     for (const { sequence } of chunks) sequence.place.step = this.#step
     return chunks
@@ -226,6 +226,9 @@ export class Scheduler {
     place.done = 0
   }
 }
+
+/** Each of its rows makes logits, which are large. */
+const isScored = ({ wantsAll, wantsStates }: Sequence): boolean => wantsAll && !wantsStates
 
 function insert(list: Sequence[], sequence: Sequence): void {
   let at = list.length

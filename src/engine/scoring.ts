@@ -8,6 +8,7 @@ export class Scoring implements Sequence {
   readonly slides = false
   readonly paused = false
   readonly wantsAll = true
+  readonly wantsStates = false
   /** Rows that were sent: a text that is set back does not send them twice. */
   sent = 0
 

@@ -17,6 +17,8 @@ export interface Sequence {
   readonly paused: boolean
   /** Logits are wanted for every token, not only for the last. */
   readonly wantsAll: boolean
+  /** The hidden states before the output layer are wanted instead of logits. */
+  readonly wantsStates: boolean
   /** Set by the scheduler. */
   readonly place: Place
 }

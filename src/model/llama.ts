@@ -67,6 +67,17 @@ export function forward(
   cache?: PageStore,
   observe?: (x_TD: Tensor) => void,
 ): Tensor {
+  return ops.linear(hiddenStates(ops, model, batch, cache, observe), model.output)
+}
+
+/** What the output layer sees of the rows asked for, after the last norm: [R, D]. Otherwise as `forward`. */
+export function hiddenStates(
+  ops: Ops,
+  model: Model,
+  batch: Batch,
+  cache?: PageStore,
+  observe?: (x_TD: Tensor) => void,
+): Tensor {
   const { config } = model
   const rotation = rotations(model.frequencies, batch.positions)
   const pass: Pass = {
@@ -81,8 +92,7 @@ export function forward(
     x_TD = block(ops, weights, x_TD, pass, layer)
     observe?.(x_TD)
   })
-  const x_RD = ops.rmsNorm(ops.rows(x_TD, batch.outputs), model.norm, config.normEpsilon)
-  return ops.linear(x_RD, model.output)
+  return ops.rmsNorm(ops.rows(x_TD, batch.outputs), model.norm, config.normEpsilon)
 }
 
 function block(ops: Ops, w: Block, x_TD: Tensor, pass: Pass, layer: number): Tensor {

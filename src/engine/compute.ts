@@ -1,0 +1,61 @@
+// The pass of one step through the model: chunks of many sequences as one batch, and of their rows the logits or
+// the hidden states that are wanted.
+import { hiddenStates } from "../model/llama.js"
+import type { EngineParts } from "./engine.js"
+import type { Chunk } from "./scheduler.js"
+import type { Sequence } from "./sequence.js"
+
+export interface StepResult {
+  /** [R, V], in the order of the chunks. */
+  readonly logits: Float32Array
+  /** [S, D], in the order of the chunks. */
+  readonly states: Float32Array
+}
+
+const none = new Float32Array()
+
+/** Whether something is wanted of this token of a sequence. */
+export const wanted = (sequence: Sequence, index: number): boolean =>
+  sequence.wantsAll || index === sequence.length - 1
+
+/** `cached` says how many slots of a chunk's sequence are filled before it. Throws what `Backend.read` throws. */
+export async function compute(
+  { backend, model, pages }: EngineParts,
+  chunks: readonly Chunk[],
+  cached: (chunk: Chunk) => number,
+): Promise<StepResult> {
+  const total = chunks.reduce((sum, { count }) => sum + count, 0)
+  const ids = new Int32Array(total)
+  const positions = new Int32Array(total)
+  const logitRows: number[] = []
+  const stateRows: number[] = []
+  let row = 0
+  const sequences = chunks.map((chunk) => {
+    const { sequence, first, count } = chunk
+    for (let i = 0; i < count; i++) {
+      ids[row + i] = sequence.token(first + i)
+      positions[row + i] = sequence.firstPosition + first + i
+      if (wanted(sequence, first + i)) (sequence.wantsStates ? stateRows : logitRows).push(row + i)
+    }
+    row += count
+    return { first: row - count, length: count, cached: cached(chunk), pages: sequence.place.cache!.pages }
+  })
+  const scope = backend.scope()
+  try {
+    const batch = { ids, positions, sequences, outputs: Int32Array.from([...logitRows, ...stateRows]) }
+    const x_RD = hiddenStates(backend, model, batch, pages)
+    if (stateRows.length === 0)
+      return { logits: await backend.read(backend.linear(x_RD, model.output)), states: none }
+    const part = (first: number, count: number) =>
+      backend.rows(
+        x_RD,
+        Int32Array.from({ length: count }, (_, i) => first + i),
+      )
+    const states_SD = part(logitRows.length, stateRows.length)
+    if (logitRows.length === 0) return { logits: none, states: await backend.read(states_SD) }
+    const logits = await backend.read(backend.linear(part(0, logitRows.length), model.output))
+    return { logits, states: await backend.read(states_SD) }
+  } finally {
+    scope.end()
+  }
+}
