@@ -1,7 +1,7 @@
 // How a linear becomes commands: one token streams the weight (LinearVector), many go through it panel by panel
 // (LinearMatrix), at most MAX_MATRIX_TOKENS at a time. A weight in another heap gets its operands copied over.
 import type { Recorder } from "./commands.js"
-import { MAX_MATRIX_TOKENS, Op } from "./opcodes.js"
+import { MAX_MATRIX_TOKENS, Op, TOKEN_TILE } from "./opcodes.js"
 import { layouts, type WasmWeight } from "./weights.js"
 
 /** The backend as the recording functions see it. */
@@ -14,7 +14,7 @@ export interface Recording {
 
 interface LinearOperands {
   readonly tokens: number
-  /** Records of quantized activations, or rows of floats. */
+  /** Records of quantized activations; one row of floats; or tiles of tokens (kernels/matrix-dense.ts). */
   readonly address: number
   readonly stride: number
   readonly target: number
@@ -29,10 +29,11 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
   const { recorder } = weight.place
   const main = backend.main()
   const [N] = weight.shape
+  const op = x.tokens === 1 ? Op.LinearVector : Op.LinearMatrix
   if (recorder === main) {
     for (let first = 0; first < x.tokens; first += MAX_MATRIX_TOKENS) {
       const tokens = Math.min(MAX_MATRIX_TOKENS, x.tokens - first)
-      recordPart(backend, weight, {
+      recordPart(backend, weight, op, {
         ...x,
         tokens,
         address: x.address + first * x.stride,
@@ -41,31 +42,30 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
     }
     return
   }
-  const atOnce = Math.max(1, Math.min(MAX_MATRIX_TOKENS, Math.floor(stagingBytes / (x.stride + N * 4))))
+  const fitting = Math.floor(stagingBytes / (x.stride + N * 4) / TOKEN_TILE) * TOKEN_TILE
+  const atOnce = Math.max(TOKEN_TILE, Math.min(MAX_MATRIX_TOKENS, fitting))
   for (let first = 0; first < x.tokens; first += atOnce) {
     const tokens = Math.min(atOnce, x.tokens - first)
-    const address = recorder.staging.allocate(tokens * x.stride)
+    const bytes = (x.tokens === 1 ? 1 : wholeTiles(tokens)) * x.stride
+    const address = recorder.staging.allocate(bytes)
     const target = recorder.staging.allocate(tokens * N * 4)
-    backend.copy(main, x.address + first * x.stride, recorder, address, tokens * x.stride)
-    recordPart(backend, weight, { tokens, address, stride: x.stride, target })
+    backend.copy(main, x.address + first * x.stride, recorder, address, bytes)
+    recordPart(backend, weight, op, { tokens, address, stride: x.stride, target })
     backend.copy(recorder, target, main, x.target + first * N * 4, tokens * N * 4)
     recorder.staging.reset()
   }
 }
 
-function recordPart(backend: Recording, weight: WasmWeight, x: LinearOperands): void {
+function recordPart(backend: Recording, weight: WasmWeight, op: Op, x: LinearOperands): void {
   const [N, K] = weight.shape
   const { recorder, address } = weight.place
   const { kind, panelRows } = layouts[weight.kind]
   const panels = Math.ceil(N / panelRows)
-  const [op, units] =
-    x.tokens === 1
-      ? [Op.LinearVector, Math.ceil(panels / vectorStreams)]
-      : [Op.LinearMatrix, panels]
+  const units = op === Op.LinearVector ? Math.ceil(panels / vectorStreams) : panels
   backend.record(recorder, op, units, [x.address, x.stride, address, x.target, x.tokens, K, N, kind])
 }
 
-interface QuantizeOperands {
+interface FormOperands {
   readonly tokens: number
   readonly columns: number
   readonly source: number
@@ -73,6 +73,16 @@ interface QuantizeOperands {
   readonly stride: number
 }
 
-export function recordQuantize(backend: Recording, x: QuantizeOperands): void {
+/** Tokens rounded up to whole tiles. */
+export const wholeTiles = (tokens: number): number => Math.ceil(tokens / TOKEN_TILE) * TOKEN_TILE
+
+/** Activations as 8-bit records, one token each. */
+export function recordQuantize(backend: Recording, x: FormOperands): void {
   backend.record(backend.main(), Op.Quantize, x.tokens, [x.source, x.target, x.columns, x.stride])
+}
+
+/** Activations as tiles of tokens. */
+export function recordInterleave(backend: Recording, x: FormOperands): void {
+  const tiles = wholeTiles(x.tokens) / TOKEN_TILE
+  backend.record(backend.main(), Op.Interleave, tiles, [x.source, x.target, x.tokens, x.columns])
 }

@@ -34,6 +34,8 @@ export enum Op {
   Attention = 13,
   /** PageStore.copy -> kernels/cache.ts `copyPageUnit` */
   CopyPage = 14,
+  /** linear with plain weights, many tokens: the activations' order -> kernels/matrix-dense.ts `interleaveUnit` */
+  Interleave = 15,
 }
 
 export const COMMAND_BYTES = 64
@@ -69,6 +71,8 @@ export const INT8_CHANNEL_BLOCK = 512
 export const FLAT_UNIT = 4096
 /** Largest number of tokens of one LinearMatrix command: their accumulators are in the thread's scratch. */
 export const MAX_MATRIX_TOKENS = 512
+/** Tokens whose activations lie side by side for LinearMatrix with plain weights. */
+export const TOKEN_TILE = 8
 /** Largest number of slots handled at once by attention, and of query rows (tokens x heads of a group). */
 export const ATTENTION_SLOTS = 64
 export const ATTENTION_TOKENS = 8

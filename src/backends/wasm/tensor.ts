@@ -18,16 +18,17 @@ export class WasmScope implements Scope {
   }
 }
 
-/** The 8-bit form of a tensor, made when a linear first asks for it. */
-export interface QuantizedForm {
+/** Another form of a tensor, made when a linear first asks for it: 8-bit records, or tiles of tokens. */
+export interface Form {
   readonly address: number
-  /** Bytes from one token's record to the next. */
+  /** Bytes a token. */
   readonly stride: number
   readonly scope: WasmScope | undefined
 }
 
 export class WasmTensor implements Tensor {
-  quantized: QuantizedForm | undefined
+  quantized: Form | undefined
+  interleaved: Form | undefined
 
   constructor(
     readonly shape: Shape,

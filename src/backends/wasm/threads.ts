@@ -26,6 +26,8 @@ export type ToWorker =
 export type FromWorker = { type: "ready" } | { type: "failed"; reason: string }
 
 const startSeconds = 60
+/** By this name bundlers do not take the worker for a file to be shipped as it is, beside the one that they bundle. */
+const here = import.meta.url
 
 export class Threads {
   readonly #instances: Instances
@@ -46,7 +48,7 @@ export class Threads {
     for (let thread = 1; thread < count; thread++) {
       const worker = spawnWorker({
         name: `cria-${thread}`,
-        url: new URL("./thread.js", import.meta.url),
+        url: () => new URL("./thread.js", here),
         web: () => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }),
       })
       worker.onMessage((message) => this.#receive(message as FromWorker))

@@ -21,11 +21,11 @@ import { recordAttention } from "./attention.js"
 import { real, type Recorder } from "./commands.js"
 import { loadProgram, type Program, type ProgramChoice } from "./features.js"
 import { align } from "./heap.js"
-import { recordLinear, recordQuantize } from "./linear.js"
+import { recordInterleave, recordLinear, recordQuantize, wholeTiles } from "./linear.js"
 import { defaultLimits, type HeapLimits, Memories } from "./memories.js"
 import { FLAT_UNIT, Op } from "./opcodes.js"
 import { WasmPages } from "./pages.js"
-import { type QuantizedForm, WasmScope, WasmTensor } from "./tensor.js"
+import { type Form, WasmScope, WasmTensor } from "./tensor.js"
 import { Threads } from "./threads.js"
 import {
   checkExtents,
@@ -183,13 +183,8 @@ export class WasmBackend implements Backend {
     checkLinear(x, weight)
     const [tokens] = x.shape
     const y = this.#make([tokens, weight.shape[0]])
-    const records = isInteger(w.kind) ? this.#quantized(source) : undefined
-    recordLinear(this.#recording, w, {
-      tokens,
-      address: records?.address ?? source.address,
-      stride: records?.stride ?? weight.shape[1] * 4,
-      target: y.address,
-    })
+    const { address, stride } = this.#form(source, isInteger(w.kind))
+    recordLinear(this.#recording, w, { tokens, address, stride, target: y.address })
     return y
   }
 
@@ -281,19 +276,19 @@ export class WasmBackend implements Backend {
     return sum
   }
 
-  #quantized(x: WasmTensor): QuantizedForm {
-    if (x.quantized && !x.quantized.scope?.ended) return x.quantized
-    const { rows, columns } = matrix("linear", x)
-    const stride = align(quantizedBytes(columns))
-    const form = { address: this.#allocate(rows * stride), stride, scope: this.#scope }
-    recordQuantize(this.#recording, {
-      tokens: rows,
-      columns,
-      source: x.address,
-      target: form.address,
-      stride,
-    })
-    x.quantized = form
+  /** The activations as the kernels of a linear want them; made once for all linears of the same x. */
+  #form(x: WasmTensor, quantized: boolean): Pick<Form, "address" | "stride"> {
+    const { rows: tokens, columns } = matrix("linear", x)
+    if (!quantized && tokens === 1) return { address: x.address, stride: columns * 4 }
+    const known = quantized ? x.quantized : x.interleaved
+    if (known && !known.scope?.ended) return known
+    const stride = quantized ? align(quantizedBytes(columns)) : columns * 4
+    const form = { address: this.#allocate(wholeTiles(tokens) * stride), stride, scope: this.#scope }
+    const operands = { tokens, columns, source: x.address, target: form.address, stride }
+    if (quantized) recordQuantize(this.#recording, operands)
+    else recordInterleave(this.#recording, operands)
+    if (quantized) x.quantized = form
+    else x.interleaved = form
     return form
   }
 

@@ -148,14 +148,18 @@ function scoreRows(r: i32, rows: i32, queries: usize, width: usize, keys: usize,
       q3 += 4
     }
     const at = scores + <usize>block * 32
-    v128.store(at + r0 * ATTENTION_SLOTS * 4, a00)
-    v128.store(at + r0 * ATTENTION_SLOTS * 4, a01, 16)
-    v128.store(at + r1 * ATTENTION_SLOTS * 4, a10)
-    v128.store(at + r1 * ATTENTION_SLOTS * 4, a11, 16)
-    v128.store(at + r2 * ATTENTION_SLOTS * 4, a20)
-    v128.store(at + r2 * ATTENTION_SLOTS * 4, a21, 16)
-    v128.store(at + r3 * ATTENTION_SLOTS * 4, a30)
-    v128.store(at + r3 * ATTENTION_SLOTS * 4, a31, 16)
+    const y0 = at + r0 * ATTENTION_SLOTS * 4
+    const y1 = at + r1 * ATTENTION_SLOTS * 4
+    const y2 = at + r2 * ATTENTION_SLOTS * 4
+    const y3 = at + r3 * ATTENTION_SLOTS * 4
+    v128.store(y0, a00)
+    v128.store(y0, a01, 16)
+    v128.store(y1, a10)
+    v128.store(y1, a11, 16)
+    v128.store(y2, a20)
+    v128.store(y2, a21, 16)
+    v128.store(y3, a30)
+    v128.store(y3, a31, 16)
   }
 }
 
@@ -202,18 +206,22 @@ function mixRows(
   const r1 = <usize>min(r + 1, rows - 1)
   const r2 = <usize>min(r + 2, rows - 1)
   const r3 = <usize>min(r + 3, rows - 1)
+  const y0 = sums + r0 * line
+  const y1 = sums + r1 * line
+  const y2 = sums + r2 * line
+  const y3 = sums + r3 * line
   let shrink = v128.load32_splat(state + r0 * 12, 8)
-  let a00 = f32x4.mul(v128.load(sums + r0 * line), shrink)
-  let a01 = f32x4.mul(v128.load(sums + r0 * line, 16), shrink)
+  let a00 = f32x4.mul(v128.load(y0), shrink)
+  let a01 = f32x4.mul(v128.load(y0, 16), shrink)
   shrink = v128.load32_splat(state + r1 * 12, 8)
-  let a10 = f32x4.mul(v128.load(sums + r1 * line), shrink)
-  let a11 = f32x4.mul(v128.load(sums + r1 * line, 16), shrink)
+  let a10 = f32x4.mul(v128.load(y1), shrink)
+  let a11 = f32x4.mul(v128.load(y1, 16), shrink)
   shrink = v128.load32_splat(state + r2 * 12, 8)
-  let a20 = f32x4.mul(v128.load(sums + r2 * line), shrink)
-  let a21 = f32x4.mul(v128.load(sums + r2 * line, 16), shrink)
+  let a20 = f32x4.mul(v128.load(y2), shrink)
+  let a21 = f32x4.mul(v128.load(y2, 16), shrink)
   shrink = v128.load32_splat(state + r3 * 12, 8)
-  let a30 = f32x4.mul(v128.load(sums + r3 * line), shrink)
-  let a31 = f32x4.mul(v128.load(sums + r3 * line, 16), shrink)
+  let a30 = f32x4.mul(v128.load(y3), shrink)
+  let a31 = f32x4.mul(v128.load(y3, 16), shrink)
   let p0 = scores + r0 * ATTENTION_SLOTS * 4
   let p1 = scores + r1 * ATTENTION_SLOTS * 4
   let p2 = scores + r2 * ATTENTION_SLOTS * 4
@@ -239,12 +247,12 @@ function mixRows(
     p2 += 4
     p3 += 4
   }
-  v128.store(sums + r0 * line, a00)
-  v128.store(sums + r0 * line, a01, 16)
-  v128.store(sums + r1 * line, a10)
-  v128.store(sums + r1 * line, a11, 16)
-  v128.store(sums + r2 * line, a20)
-  v128.store(sums + r2 * line, a21, 16)
-  v128.store(sums + r3 * line, a30)
-  v128.store(sums + r3 * line, a31, 16)
+  v128.store(y0, a00)
+  v128.store(y0, a01, 16)
+  v128.store(y1, a10)
+  v128.store(y1, a11, 16)
+  v128.store(y2, a20)
+  v128.store(y2, a21, 16)
+  v128.store(y3, a30)
+  v128.store(y3, a31, 16)
 }

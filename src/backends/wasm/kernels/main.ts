@@ -20,7 +20,7 @@ import { copyPageUnit, storeUnit } from "./cache"
 import { arg, setThread } from "./command"
 import { setConstants } from "./constants"
 import { addUnit, ropeUnit, rmsNormUnit, swiGluUnit } from "./elementwise"
-import { matrixDenseUnit } from "./matrix-dense"
+import { interleaveUnit, matrixDenseUnit } from "./matrix-dense"
 import { matrixIntUnit } from "./matrix-int"
 import { quantizeUnit } from "./quantize"
 import { copyRowsUnit, embeddingUnit } from "./rows"
@@ -63,6 +63,7 @@ function runUnit(op: i32, command: usize, unit: i32): void {
     case Op.StoreKeysValues: return storeUnit(command, unit)
     case Op.Attention: return attentionUnit(command, unit)
     case Op.CopyPage: return copyPageUnit(command)
+    case Op.Interleave: return interleaveUnit(command, unit)
     default: unreachable()
   }
 }

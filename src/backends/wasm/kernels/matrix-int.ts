@@ -2,7 +2,7 @@
 // into the thread's scratch once, then multiplied with all tokens, four at a time. The sums of a group are exact
 // integers and the chain over groups is that of vector-int.ts, so both give the same bits.
 import { GROUP, INT_PANEL, Kind, MAX_MATRIX_TOKENS } from "../opcodes"
-import { address, arg, scratch } from "./command"
+import { address, arg, scratch, wide } from "./command"
 import { blockBytes, channelScales, panelBytes } from "./layout"
 import { byteNibbles, halfMask, pairNibbles } from "./constants"
 import { dot7, highHalves, lowHalves, madd } from "./math"
@@ -178,6 +178,88 @@ function tile7(
   }
 }
 
+/** 16 rows x 4 tokens: for engines that join vectors in pairs, where the sums fit the registers. */
+function tile7Wide(
+  groups: i32, tile: usize, scales: usize, plain: bool,
+  x0: usize, x1: usize, x2: usize, x3: usize,
+  b0: usize, b1: usize, b2: usize, b3: usize,
+  s0: usize, s1: usize, s2: usize, s3: usize,
+): void {
+  for (let g = 0; g < groups; g++) {
+    let a00: v128 = plain ? v128.load32_splat(b0) : i16x8.splat(0)
+    let a01 = a00
+    let a02 = a00
+    let a03 = a00
+    let a10: v128 = plain ? v128.load32_splat(b1) : i16x8.splat(0)
+    let a11 = a10
+    let a12 = a10
+    let a13 = a10
+    let a20: v128 = plain ? v128.load32_splat(b2) : i16x8.splat(0)
+    let a21 = a20
+    let a22 = a20
+    let a23 = a20
+    let a30: v128 = plain ? v128.load32_splat(b3) : i16x8.splat(0)
+    let a31 = a30
+    let a32 = a30
+    let a33 = a30
+    for (let step = 0; step < 8; step++) {
+      const w0 = v128.load(tile)
+      const w1 = v128.load(tile, 16)
+      const w2 = v128.load(tile, 32)
+      const w3 = v128.load(tile, 48)
+      let x = v128.load32_splat(x0)
+      a00 = i16x8.add(a00, dot7(x, w0))
+      a01 = i16x8.add(a01, dot7(x, w1))
+      a02 = i16x8.add(a02, dot7(x, w2))
+      a03 = i16x8.add(a03, dot7(x, w3))
+      x = v128.load32_splat(x1)
+      a10 = i16x8.add(a10, dot7(x, w0))
+      a11 = i16x8.add(a11, dot7(x, w1))
+      a12 = i16x8.add(a12, dot7(x, w2))
+      a13 = i16x8.add(a13, dot7(x, w3))
+      x = v128.load32_splat(x2)
+      a20 = i16x8.add(a20, dot7(x, w0))
+      a21 = i16x8.add(a21, dot7(x, w1))
+      a22 = i16x8.add(a22, dot7(x, w2))
+      a23 = i16x8.add(a23, dot7(x, w3))
+      x = v128.load32_splat(x3)
+      a30 = i16x8.add(a30, dot7(x, w0))
+      a31 = i16x8.add(a31, dot7(x, w1))
+      a32 = i16x8.add(a32, dot7(x, w2))
+      a33 = i16x8.add(a33, dot7(x, w3))
+      tile += 64
+      x0 += 4
+      x1 += 4
+      x2 += 4
+      x3 += 4
+    }
+    addGroup(s0, scales, i32x4.extadd_pairwise_i16x8_s(a00), i32x4.extadd_pairwise_i16x8_s(a01))
+    addGroup(s0 + 32, scales + 32, i32x4.extadd_pairwise_i16x8_s(a02), i32x4.extadd_pairwise_i16x8_s(a03))
+    addGroup(s1, scales, i32x4.extadd_pairwise_i16x8_s(a10), i32x4.extadd_pairwise_i16x8_s(a11))
+    addGroup(s1 + 32, scales + 32, i32x4.extadd_pairwise_i16x8_s(a12), i32x4.extadd_pairwise_i16x8_s(a13))
+    addGroup(s2, scales, i32x4.extadd_pairwise_i16x8_s(a20), i32x4.extadd_pairwise_i16x8_s(a21))
+    addGroup(s2 + 32, scales + 32, i32x4.extadd_pairwise_i16x8_s(a22), i32x4.extadd_pairwise_i16x8_s(a23))
+    addGroup(s3, scales, i32x4.extadd_pairwise_i16x8_s(a30), i32x4.extadd_pairwise_i16x8_s(a31))
+    addGroup(s3 + 32, scales + 32, i32x4.extadd_pairwise_i16x8_s(a32), i32x4.extadd_pairwise_i16x8_s(a33))
+    if (!plain) {
+      const minima = scales + (MINIMA - SCALES)
+      addMinimum(s0, minima, b0)
+      addMinimum(s0 + 32, minima + 32, b0)
+      addMinimum(s1, minima, b1)
+      addMinimum(s1 + 32, minima + 32, b1)
+      addMinimum(s2, minima, b2)
+      addMinimum(s2 + 32, minima + 32, b2)
+      addMinimum(s3, minima, b3)
+      addMinimum(s3 + 32, minima + 32, b3)
+    }
+    b0 += 4
+    b1 += 4
+    b2 += 4
+    b3 += 4
+    scales += 64
+  }
+}
+
 /** The same with 16-bit products; b0..b3 point at the groups' sums where there are minima. */
 function tile16(
   groups: i32, tile: usize, scales: usize, minima: bool,
@@ -261,6 +343,15 @@ export function matrixIntUnit(command: usize, unit: i32): void {
       const x1 = records + t1 * stride
       const x2 = records + t2 * stride
       const x3 = records + t3 * stride
+      if (seven && wide) {
+        tile7Wide(
+          count, scratch + TILE, scratch + SCALES, kind == Kind.Int4,
+          x0 + start, x1 + start, x2 + start, x3 + start,
+          x0 + perGroup, x1 + perGroup, x2 + perGroup, x3 + perGroup,
+          scratch + t0 * 64, scratch + t0 * 64 + 64, scratch + t0 * 64 + 128, scratch + t0 * 64 + 192,
+        )
+        continue
+      }
       for (let half: usize = 0; half < 64; half += 32) {
         const s0 = scratch + t0 * 64 + half
         const s1 = scratch + <usize>(token + 1) * 64 + half
