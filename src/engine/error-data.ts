@@ -31,6 +31,7 @@ const plain: Record<string, new (message: string) => errors.CriaError> = {
   unsupported: errors.UnsupportedError,
   model_not_found: errors.ModelNotFoundError,
   out_of_memory: errors.OutOfMemoryError,
+  storage_full: errors.StorageFullError,
   engine_crashed: errors.EngineCrashedError,
   disposed: errors.DisposedError,
 }

@@ -6,7 +6,7 @@ import { localLink } from "./local-link.js"
 import { workerLink } from "./worker-link.js"
 
 const spawn = (): WorkerHandle =>
-  spawnWorker({ name: "cria-engine", url: new URL("./worker.js", import.meta.url) })
+  spawnWorker({ name: "cria-engine", url: () => new URL("./worker.js", import.meta.url) })
 
 export class Llama extends LoadedLlama {
   /**

@@ -1,7 +1,7 @@
 // What an engine's own thread does, in Node and in browsers. Its first message says what to load; after that it takes
 // commands. It ends with the thread that started it, when told to, or by a crash.
 import type { Checkpoint } from "../formats/index.js"
-import { workerPort } from "../platform/index.js"
+import type { WorkerPort } from "../platform/index.js"
 import { dispatch } from "./dispatch.js"
 import { Engine } from "./engine.js"
 import { toErrorData } from "./error-data.js"
@@ -12,9 +12,11 @@ import { type FromWorker, loadMessage } from "./worker-messages.js"
 /** Weights come in small chunks; the other side wants to know ten times a second. */
 const progressInterval = 100
 
-/** Serves an engine on this thread; `openSource` opens what the load message names. */
-export function serveEngine(openSource: (source: unknown) => Promise<Checkpoint>): void {
-  const port = workerPort()
+/** Takes the messages of an engine on this thread; `openSource` opens what the load message names. */
+export function serveEngine(
+  openSource: (source: unknown) => Promise<Checkpoint>,
+  port: WorkerPort,
+): (message: unknown) => void {
   const post = (message: FromWorker, transfer?: Transferable[]) => port.post(message, transfer)
   let engine: Promise<Engine | undefined> | undefined
 
@@ -60,5 +62,5 @@ export function serveEngine(openSource: (source: unknown) => Promise<Checkpoint>
     } else dispatch(made, message, post)
   }
 
-  port.onMessage((message) => void receive(message))
+  return (message) => void receive(message)
 }

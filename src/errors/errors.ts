@@ -76,6 +76,13 @@ export class DisposedError extends CriaError {
   }
 }
 
+/** The browser or disk that models are kept on has no room left, or grants none. */
+export class StorageFullError extends CriaError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("storage_full", message, options)
+  }
+}
+
 /** A model hub refused, failed, or sent something other than what it promised. */
 export class HubError extends CriaError {
   /** HTTP status where there was an answer. */

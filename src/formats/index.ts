@@ -1,5 +1,5 @@
 // The parsers and their inputs that need no file system; formats/node.ts has the rest.
-export { blobSource, type ByteSource, memorySource } from "./byte-source.js"
+export { blobSource, type ByteSource, checkRange, memorySource } from "./byte-source.js"
 export { type Checkpoint, openCheckpointIn, type TokenizerSource } from "./checkpoint.js"
 export { blobFolder, type ModelFolder } from "./folder.js"
 export { type GgufFile, openGguf } from "./gguf.js"

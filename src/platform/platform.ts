@@ -36,8 +36,8 @@ export interface WorkerPort {
 
 export interface WorkerOptions {
   readonly name: string
-  /** The module to run, for Node: a URL beside the caller, from import.meta.url. */
-  readonly url: URL
+  /** The module to run, for Node: a URL beside the caller, from import.meta.url. Not asked for elsewhere. */
+  readonly url: () => URL
   /**
    * For browsers (absent where only Node runs it), written out at the place of the call so that bundlers find the module:
    * a `new Worker` of a `new URL(file, import.meta.url)` with type "module".
@@ -53,10 +53,13 @@ export function spawnWorker(options: WorkerOptions): WorkerHandle {
   return webWorker(options.web())
 }
 
+/** The message of the error of a worker in a browser whose script could not be had. */
+export const scriptNotLoaded = "the worker's script did not load"
+
 function nodeWorker({ Worker }: { Worker: typeof NodeWorker }, { name, url }: WorkerOptions): WorkerHandle {
   // Flags of the parent such as --input-type are wrong for a file; V8's flags hold for the whole process anyway.
   // A worker's young generation grows to 48 MB by default and stays there; ours make little garbage.
-  const worker = new Worker(url, { name, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 4 } })
+  const worker = new Worker(url(), { name, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 4 } })
   let message: (message: unknown) => void = () => {}
   let error: (error: Error) => void = () => {}
   let exit: (code: number) => void = () => {}
@@ -80,7 +83,7 @@ function webWorker(worker: Worker): WorkerHandle {
   let exit: (code: number) => void = () => {}
   worker.addEventListener("message", (event: MessageEvent<unknown>) => message(event.data))
   worker.addEventListener("error", (event) => {
-    error(new Error(event.message || "the worker's script did not load"))
+    error(new Error(event.message || scriptNotLoaded))
   })
   return {
     post: (value, transfer) => worker.postMessage(value, [...(transfer ?? [])]),

@@ -1,0 +1,87 @@
+// A small server for the tests in a browser: folders under prefixes, ranges, with or without cross-origin isolation.
+import { open, stat } from "node:fs/promises"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { extname, join, normalize, sep } from "node:path"
+
+const types: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+}
+
+export interface WebServer {
+  readonly origin: string
+  /** Requests so far: method, path, range. */
+  readonly requests: { method: string; path: string; range: string | undefined }[]
+  /** When set, an answer breaks off after so many bytes. */
+  breakAfter: number | undefined
+  close(): Promise<void>
+}
+
+export interface WebServerOptions {
+  readonly isolated: boolean
+  readonly ranges?: boolean
+}
+
+/** Serves `folders`, by their first path segment. */
+export async function serveFolders(
+  folders: Record<string, string>,
+  { isolated, ranges = true }: WebServerOptions,
+): Promise<WebServer> {
+  const requests: WebServer["requests"] = []
+  const state: { breakAfter: number | undefined } = { breakAfter: undefined }
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const { pathname } = new URL(request.url ?? "/", "http://localhost")
+    const { range } = request.headers
+    requests.push({ method: request.method ?? "", path: pathname, range })
+    if (isolated) {
+      response.setHeader("cross-origin-opener-policy", "same-origin")
+      response.setHeader("cross-origin-embedder-policy", "require-corp")
+    }
+    const [prefix, ...rest] = normalize(decodeURIComponent(pathname)).split(sep).filter(Boolean)
+    const folder = folders[prefix]
+    const path = folder && join(folder, ...(pathname.endsWith("/") ? [...rest, "index.html"] : rest))
+    const found = path ? await stat(path).catch(() => undefined) : undefined
+    if (!path || !found?.isFile()) return void response.writeHead(404).end()
+    const span = ranges ? /^bytes=(\d+)-(\d*)$/.exec(range ?? "") : null
+    const first = span ? Number(span[1]) : 0
+    const last = span?.[2] ? Math.min(Number(span[2]), found.size - 1) : found.size - 1
+    if (first > last && found.size > 0)
+      return void response.writeHead(416, { "content-range": `bytes */${found.size}` }).end()
+    response.writeHead(span ? 206 : 200, {
+      "content-type": types[extname(path)] ?? "application/octet-stream",
+      "content-length": last - first + 1,
+      etag: `"${found.size}-${Math.round(found.mtimeMs)}"`,
+      ...(ranges && { "accept-ranges": "bytes" }),
+      ...(span && { "content-range": `bytes ${first}-${last}/${found.size}` }),
+    })
+    if (request.method === "HEAD") return void response.end()
+    const handle = await open(path)
+    const cut = state.breakAfter
+    try {
+      const bytes = Buffer.alloc(Math.min(last - first + 1, cut ?? Infinity))
+      await handle.read(bytes, 0, bytes.length, first)
+      response.write(bytes, () => {
+        if (cut !== undefined && bytes.length < last - first + 1) response.destroy()
+        else response.end()
+      })
+    } finally {
+      await handle.close()
+    }
+  }
+  const server: Server = createServer((request, response) => void answer(request, response))
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  return Object.assign(state, {
+    origin: `http://localhost:${port}`,
+    requests,
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  })
+}
