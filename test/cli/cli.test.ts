@@ -248,15 +248,6 @@ describe("convert", () => {
     const [one, two] = await Promise.all([cria([...asked, file]), cria([...asked, back])])
     expect([one.code, two.code]).toEqual([0, 0])
   })
-
-  test("names that cannot be meant", async () => {
-    const file = await cria(["convert", tinyLlama, join(folder, "x.safetensors")])
-    expect(file.code).toBe(2)
-    expect(file.err).toMatch(/written as a folder/)
-    const both = await cria(["convert", tinyLlama, join(folder, "x.gguf"), "--to", "safetensors"])
-    expect(both.code).toBe(2)
-    expect(await readdir(folder)).not.toContain("x.safetensors")
-  })
 })
 
 describe("bench", () => {
@@ -314,23 +305,11 @@ describe("list and remove", () => {
 describe("mistakes get one or two lines that say what to do", () => {
   const cases: [string, string[], number, RegExp][] = [
     [
-      "an unknown command",
+      "a wrong command line",
       ["genrate"],
       2,
       /^error: unknown command 'genrate'\n\(Did you mean generate\?\)\n$/,
     ],
-    ["an unknown option", ["generate", "--temprature", "1"], 2, /Did you mean --temperature\?/],
-    [
-      "a number that is none",
-      ["generate", "--temperature", "hot"],
-      2,
-      /Expected a number from 0 to 100\.\nSee "cria generate --help"\.\n$/,
-    ],
-    ["a number out of range", ["generate", "--top-p", "0"], 2, /0 excluded/],
-    ["an unknown backend", ["info", "--backend", "cuda"], 2, /auto, wasm, reference/],
-    ["a missing argument", ["convert", "a"], 2, /missing required argument 'out'/],
-    ["a prompt given twice", ["generate", "a", "--prompt", "b"], 2, /given twice/],
-    ["--system without --chat", ["generate", "--system", "x", "y"], 2, /--system needs --chat/],
     ["no model at all", ["generate", "x"], 1, /CRIA_MODEL/],
     ["a model that is not there", ["generate", "--model", "./no-such-folder", "x"], 1, /no-such-folder/],
     ["a hub id that is not here", ["info", "owner/none"], 1, /"cria pull owner\/none" downloads it/],
@@ -377,14 +356,5 @@ describe("help", () => {
     const manifest = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"))
     expect(version.out).toBe(`${manifest.version}\n`)
     expect(nested.out).toContain("$ cria pull")
-  })
-
-  test("every command has examples", async () => {
-    const names = ["chat", "generate", "tokenize", "info", "convert", "list", "pull", "remove", "bench"]
-    for (const { code, out } of await Promise.all(names.map((name) => cria([name, "--help"])))) {
-      expect(code).toBe(0)
-      expect(out).toMatch(/Examples:\n {2}\$ /)
-      expect(out).not.toContain("\u001b")
-    }
   })
 })
