@@ -1,6 +1,6 @@
 // Speed of the tokenizer beside the `tiktoken` package with the same vocabulary, per language, in one run.
 // Every run takes a slice of text that neither has seen before, so no memory of earlier text can decide it.
-// npx tsx bench/tokenizer.ts        needs ../shared (vocabulary, corpus) and `npm ci` in bench/peers
+// npx tsx bench/tokenizer.ts        needs ../shared (vocabulary, corpus) and `npm install` in bench/peers
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { gunzipSync } from "node:zlib"
@@ -25,7 +25,7 @@ function loadPeer(model: string): Peer | undefined {
     return new Tiktoken(`! 0 ${tokens.map((line) => line.split(" ")[0]).join(" ")}`, {}, llama3Pattern)
   } catch (error) {
     console.log(
-      `tiktoken is not measured: run \`npm ci\` in bench/peers (${(error as Error).message.split("\n")[0]})`,
+      `tiktoken is not measured: run \`npm install\` in bench/peers (${(error as Error).message.split("\n")[0]})`,
     )
     return undefined
   }

@@ -9,7 +9,8 @@ const text =
 
 /** Metadata as a GGUF file read back has it. */
 function metadataOf(tokenizer: Tokenizer): Map<string, unknown> {
-  const { model, pre, tokens, tokenTypes, merges, scores, bos, eos, addsBos, addsSpacePrefix } = exportGguf(tokenizer)
+  const { model, pre, tokens, tokenTypes, merges, scores, bos, eos, addsBos, addsSpacePrefix } =
+    exportGguf(tokenizer)
   const entries = { model, pre, tokens, token_type: [...tokenTypes], merges, scores, add_bos_token: addsBos }
   const ends = { bos_token_id: bos, eos_token_id: eos, add_space_prefix: addsSpacePrefix }
   return new Map(
@@ -39,7 +40,7 @@ test("llama2.c's vocabulary survives GGUF", (context) => {
   if (!existsSync(file)) return context.skip("../shared/reference/stories260K is not there")
   const original = Tokenizer.fromLlama2c(readFileSync(file), 512)
   const again = Tokenizer.fromGguf(metadataOf(original))
-  const story = "Once upon a time, there was a little girl named Lily. She said, \"Hé, 🦙!\""
+  const story = 'Once upon a time, there was a little girl named Lily. She said, "Hé, 🦙!"'
   expect(again.encode(story)).toEqual(original.encode(story))
   expect(again.decode(again.encode(story, { bos: true }))).toBe(story)
 })

@@ -1,13 +1,17 @@
 // A tokenizer written in the forms that llama.cpp and transformers read: GGUF metadata and tokenizer.json.
 import { UnsupportedError } from "../errors/index.js"
-import { llama3Pattern } from "./llama3.js"
 import type { TokenizerData } from "./model.js"
 import { patternsByName, wholeTokenPatterns } from "./patterns.js"
 import type { Tokenizer } from "./tokenizer.js"
 import { TokenKind } from "./vocabulary.js"
 
 /** ggml's token types, by our kinds. */
-const ggmlTypes = { [TokenKind.ordinary]: 1, [TokenKind.control]: 3, [TokenKind.added]: 4, [TokenKind.unused]: 5 }
+const ggmlTypes = {
+  [TokenKind.ordinary]: 1,
+  [TokenKind.control]: 3,
+  [TokenKind.added]: 4,
+  [TokenKind.unused]: 5,
+}
 
 /** GPT-2's printable alphabet: bytes that print stand for themselves, the others for U+0100 and up in order. */
 const printable: readonly string[] = (() => {
@@ -50,17 +54,31 @@ export function exportGguf(tokenizer: Tokenizer): GgufTokenizer {
   if (data.start === "characters") {
     const byteOf = new Map([...data.byteTokens.entries()].map(([byte, id]) => [id, byte]))
     for (const id of byteOf.keys()) shared.tokenTypes[id] = 6
-    const tokens = texts(tokenizer, data, (bytes) => new TextDecoder().decode(bytes).replaceAll(" ", "\u2581"))
+    const tokens = texts(tokenizer, data, (bytes) =>
+      new TextDecoder().decode(bytes).replaceAll(" ", "\u2581"),
+    )
     for (const [id, byte] of byteOf) tokens[id] = `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`
     const scores = new Float32Array(tokens.length)
     for (const { rank, merged } of pairsOf(data)) scores[merged] = -rank
     return { model: "llama", tokens, scores, ...shared }
   }
-  const pre = Object.keys(patternsByName).find((name) => data.patterns.join() === patternsByName[name])
+  const pre = Object.keys(patternsByName).find(
+    (name) =>
+      data.patterns.join() === patternsByName[name] && data.wholeTokens === wholeTokenPatterns.has(name),
+  )
   if (pre === undefined) {
-    throw new UnsupportedError(`GGUF has no name for the pre-tokenizer ${data.patterns.join(" then ").slice(0, 200)}`)
+    throw new UnsupportedError(
+      `GGUF has no name for the pre-tokenizer ${data.patterns.join(" then ").slice(0, 200)} ` +
+        `${data.wholeTokens ? "with" : "without"} whole tokens before merges`,
+    )
   }
-  return { model: "gpt2", pre, tokens: texts(tokenizer, data, printed), merges: mergesOf(tokenizer, data), ...shared }
+  return {
+    model: "gpt2",
+    pre,
+    tokens: texts(tokenizer, data, printed),
+    merges: mergesOf(tokenizer, data),
+    ...shared,
+  }
 }
 
 /** What transformers reads as tokenizer.json. UnsupportedError for SentencePiece vocabularies. */
@@ -107,14 +125,12 @@ export function exportTokenizerJson(tokenizer: Tokenizer): object {
       end_of_word_suffix: null,
       fuse_unk: false,
       byte_fallback: false,
-      ignore_merges: wholeTokenPatterns.has(nameOf(data.patterns)),
+      ignore_merges: data.wholeTokens,
       vocab,
       merges: mergesOf(tokenizer, data),
     },
   }
 }
-
-const nameOf = (patterns: readonly string[]): string => (patterns.join() === llama3Pattern ? "llama3" : "")
 
 /** The post-processor that puts the beginning-of-text token before a text. */
 function template(bos: string, id: number): object {
@@ -138,7 +154,9 @@ function texts(tokenizer: Tokenizer, data: TokenizerData, ordinary: (bytes: Uint
   })
 }
 
-function* pairsOf({ pairs }: TokenizerData): Generator<{ left: number; right: number; rank: number; merged: number }> {
+function* pairsOf({
+  pairs,
+}: TokenizerData): Generator<{ left: number; right: number; rank: number; merged: number }> {
   for (let slot = 0; slot < pairs.length; slot += 4) {
     if (pairs[slot] === 0) continue
     yield { left: pairs[slot] - 1, right: pairs[slot + 1], rank: pairs[slot + 2], merged: pairs[slot + 3] }

@@ -47,6 +47,7 @@ export function readLlama2c(file: Uint8Array, vocabularySize: number): Tokenizer
     start: "characters",
     ...tablesOfScores("tokenizer.bin", builder, scores, byteTokens),
     patterns: [],
+    wholeTokens: false,
     specials,
     bos: 1,
     eos: 2,

@@ -65,6 +65,7 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
     ...byteLevelTables(vocabulary, trie, list, byteTokens),
     byteTokens,
     patterns: [options.pattern ?? llama3Pattern],
+    wholeTokens: true,
     specials: specials.map((text, index) => [text, lines + index]),
     bos: idOf("<|begin_of_text|>"),
     eos: idOf("<|end_of_text|>"),

@@ -50,15 +50,17 @@ export function readTokenizerJson(json: unknown): TokenizerData {
   const eos = ["<|end_of_text|>", "</s>", "<|endoftext|>"].find((text) => specialIds.has(text))
   if (leading !== undefined && !specialIds.has(leading))
     throw new InvalidFileError(`${file}: the post-processor's token ${leading} is not among added_tokens`)
+  const wholeTokens = model.ignore_merges === true
   return {
     start: "bytes",
     ...tablesOfMerges({
       name: file,
       builder,
       merges: list(model.merges, "model.merges"),
-      wholeTokens: model.ignore_merges === true,
+      wholeTokens,
     }),
     patterns: readPatterns(root.pre_tokenizer),
+    wholeTokens,
     specials,
     bos: bos === undefined ? undefined : specialIds.get(bos),
     eos: eos === undefined ? undefined : specialIds.get(eos),

@@ -25,6 +25,8 @@ export interface TokenizerData {
   byteTokens: Int32Array
   /** Regexes of the pre-tokenizer, each applied to the pieces of the one before. */
   patterns: string[]
+  /** Whether a piece that is a token is that token even where its merges would lead elsewhere. */
+  wholeTokens: boolean
   /** Text of each special token and its id. */
   specials: [text: string, id: number][]
   bos: number | undefined
