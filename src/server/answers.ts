@@ -1,5 +1,6 @@
 // What all kinds of answers share: sampling options, several generations as one stream of pieces, usage, ids.
 import type { Generation } from "../engine/generation.js"
+import type { Llama } from "../engine/llama.js"
 import type { GenerateOptions, Piece, Usage } from "../engine/options.js"
 import type { Tokenizer } from "../tokenizer/index.js"
 import type { SamplingFields } from "./schemas.js"
@@ -25,6 +26,14 @@ export function samplingOptions(fields: SamplingFields): GenerateOptions {
     seed: fields.seed == null ? undefined : ((fields.seed % 2 ** 52) + 2 ** 52) % 2 ** 52,
   }
   return withoutUndefined(options)
+}
+
+/** A text as the engine reads it: one start token first, where the model has one. */
+export function idsOf({ tokenizer, config }: Llama, text: string | number[]): number[] {
+  if (typeof text !== "string") return text
+  const start = config.bos ?? tokenizer.bos
+  const ids = tokenizer.encode(text)
+  return start === undefined ? ids : [start, ...ids]
 }
 
 /** Without the fields that are undefined, which a strict check would not mind but a spread would copy. */

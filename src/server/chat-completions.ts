@@ -27,7 +27,7 @@ export async function chatCompletions(context: ServerContext, request: Request):
 }
 
 /** Only the first call of an answer, where the client can take no more. */
-async function* callsLimited(
+export async function* callsLimited(
   pieces: AsyncIterable<Piece>,
   parallel: boolean,
 ): AsyncGenerator<Piece, void, void> {

@@ -44,10 +44,15 @@ export function chatTask(body: ChatRequest): ChatTask {
   }
 }
 
-function choiceOf(wanted: ChatRequest["tool_choice"], tools: readonly FunctionTool[]): ToolChoice {
+/** `function` where chat wraps the name, the name itself where responses do not. */
+export function choiceOf(
+  wanted: string | { name?: unknown; function?: unknown } | null | undefined,
+  tools: readonly FunctionTool[],
+): ToolChoice {
   if (wanted == null) return tools.length > 0 ? "auto" : "none"
-  if (typeof wanted === "string") return wanted
-  return { name: wanted.function.name }
+  if (typeof wanted === "string") return wanted as ToolChoice
+  const { name } = (wanted.function ?? wanted) as { name: string }
+  return { name }
 }
 
 function formatOf(format: ChatRequest["response_format"]): Format | undefined {
@@ -85,7 +90,7 @@ function message(given: ChatMessage, index: number): Message {
   }
 }
 
-const joined = (content: string | readonly { readonly text: string }[] | null | undefined): string =>
+export const joined = (content: string | readonly { readonly text: string }[] | null | undefined): string =>
   typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("")
 
 /** The arguments of an earlier call, which the API writes as a text of JSON. */

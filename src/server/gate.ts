@@ -9,7 +9,7 @@ interface Waiter {
 }
 
 export class Gate {
-  readonly #maxRunning: number
+  readonly maxRunning: number
   readonly #maxQueue: number
   readonly #line: Waiter[] = []
   readonly #whenEmpty: (() => void)[] = []
@@ -19,7 +19,7 @@ export class Gate {
   #seconds = 1
 
   constructor(maxRunning: number, maxQueue: number) {
-    this.#maxRunning = maxRunning
+    this.maxRunning = maxRunning
     this.#maxQueue = maxQueue
   }
 
@@ -29,6 +29,10 @@ export class Gate {
   }
   get waiting(): number {
     return this.#line.length
+  }
+  /** Whether the next one would be refused. */
+  get isFull(): boolean {
+    return this.#closed || (this.#line.length >= this.#maxQueue && this.#running >= this.maxRunning)
   }
   get closed(): boolean {
     return this.#closed
@@ -41,19 +45,19 @@ export class Gate {
   async enter(answers: number, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()
     if (this.#closed) throw shuttingDown()
-    if (answers > this.#maxRunning)
+    if (answers > this.maxRunning)
       throw new ApiError(
         400,
-        `n: ${answers} answers at once, but this server runs at most ${this.#maxRunning}`,
+        `n: ${answers} answers at once, but this server runs at most ${this.maxRunning}`,
         {
           param: "n",
         },
       )
-    if (this.#line.length > 0 || this.#running + answers > this.#maxRunning) {
+    if (this.#line.length > 0 || this.#running + answers > this.maxRunning) {
       if (this.#line.length >= this.#maxQueue)
         throw new ApiError(429, "the server is busy: too many requests are waiting already", {
           code: "queue_full",
-          retryAfter: Math.min(60, (this.#seconds * (this.#line.length + 1)) / this.#maxRunning),
+          retryAfter: Math.min(60, (this.#seconds * (this.#line.length + 1)) / this.maxRunning),
         })
       await this.#wait(answers, signal)
     } else this.#running += answers
@@ -102,7 +106,7 @@ export class Gate {
   }
 
   #advance(): void {
-    let free = this.#maxRunning - this.#running
+    let free = this.maxRunning - this.#running
     while (this.#line.length > 0 && this.#line[0].answers <= free) {
       const next = this.#line.shift()!
       free -= next.answers

@@ -9,6 +9,7 @@ import { Keys } from "./keys.js"
 import { Metrics } from "./metrics.js"
 import { type ModelEntry, Models } from "./models.js"
 import { openApi } from "./openapi.js"
+import { ResponseStore } from "./response-store.js"
 import { routes } from "./routes.js"
 import type { RequestFacts, ServerContext } from "./work.js"
 
@@ -27,6 +28,8 @@ export interface HandlerOptions {
   maxBodyBytes?: number
   /** Milliseconds until a body has to be here. Default 30000. */
   bodyTimeout?: number
+  /** Stored responses; the oldest make room. Default 1000, and 64 Mi characters in all. */
+  maxResponses?: number
   /** Path under which the handler is mounted, where the framework leaves it in the URL, such as "/api/llm". */
   basePath?: string
   /** Shown in the OpenAPI document. */
@@ -68,6 +71,7 @@ export function createHandler(
     models: models instanceof Models ? models : new Models(models),
     gate: new Gate(options.maxRunning ?? 32, options.maxQueue ?? 256),
     metrics: new Metrics(),
+    responses: new ResponseStore(options.maxResponses ?? 1000, 64 * 2 ** 20),
     limits: { maxBodyBytes: options.maxBodyBytes ?? 4 * 2 ** 20, bodyTimeout: options.bodyTimeout ?? 30_000 },
     stopped: stop.signal,
     note: (request, more, done) => {

@@ -64,8 +64,9 @@ export class Models {
     return [...this.#slots].map(([name, { created, llama }]) => ({ name, created, llama }))
   }
 
-  has(name: string): boolean {
-    return this.#slots.has(name)
+  /** @throws ApiError 404 for an unknown name. */
+  check(name: string): void {
+    if (!this.#slots.has(name)) throw modelNotFound(name, [...this.#slots.keys()])
   }
 
   /**
@@ -74,8 +75,8 @@ export class Models {
    *   the signal's reason, while the load goes on for the next who asks.
    */
   async lease(name: string, signal: AbortSignal): Promise<Lease> {
-    const slot = this.#slots.get(name)
-    if (!slot) throw modelNotFound(name, [...this.#slots.keys()])
+    this.check(name)
+    const slot = this.#slots.get(name)!
     slot.users++
     let released = false
     const release = () => {

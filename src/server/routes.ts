@@ -2,9 +2,13 @@
 // are made from it.
 import type { z } from "zod"
 import { chatCompletions } from "./chat-completions.js"
+import { completions } from "./completions.js"
+import { embeddings } from "./embeddings.js"
 import { health, metricsText, ready } from "./health.js"
 import { listModels, retrieveModel } from "./model-routes.js"
-import { chatRequest } from "./schemas.js"
+import { cancelResponse, createResponse, deleteResponse, inputItems, retrieveResponse } from "./responses.js"
+import { responseRequest } from "./responses-schema.js"
+import { chatRequest, completionRequest, embeddingRequest } from "./schemas.js"
 import type { ServerContext } from "./work.js"
 
 export interface Route {
@@ -32,6 +36,53 @@ export const routes: readonly Route[] = [
     body: chatRequest,
     streams: true,
     handle: chatCompletions,
+  },
+  {
+    method: "post",
+    path: "/v1/completions",
+    summary: "Continue texts",
+    body: completionRequest,
+    streams: true,
+    handle: completions,
+  },
+  {
+    method: "post",
+    path: "/v1/responses",
+    summary: "Answer with items, and keep the answer",
+    body: responseRequest,
+    streams: true,
+    handle: createResponse,
+  },
+  {
+    method: "get",
+    path: "/v1/responses/:id",
+    summary: "A stored response",
+    handle: (context, request, { id }) => retrieveResponse(context, request, id),
+  },
+  {
+    method: "delete",
+    path: "/v1/responses/:id",
+    summary: "Forget a response",
+    handle: (context, _, { id }) => deleteResponse(context, id),
+  },
+  {
+    method: "post",
+    path: "/v1/responses/:id/cancel",
+    summary: "End a response in the background",
+    handle: (context, _, { id }) => cancelResponse(context, id),
+  },
+  {
+    method: "get",
+    path: "/v1/responses/:id/input_items",
+    summary: "What a response answered",
+    handle: (context, request, { id }) => inputItems(context, request, id),
+  },
+  {
+    method: "post",
+    path: "/v1/embeddings",
+    summary: "Texts to vectors",
+    body: embeddingRequest,
+    handle: embeddings,
   },
   { method: "get", path: "/v1/models", summary: "The models of this server", handle: listModels },
   {

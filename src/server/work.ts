@@ -6,6 +6,7 @@ import type { Gate } from "./gate.js"
 import type { Metrics } from "./metrics.js"
 import type { Models } from "./models.js"
 import type { BodyLimits } from "./read-body.js"
+import type { ResponseStore } from "./response-store.js"
 
 /** What the routes share. */
 export interface ServerContext {
@@ -13,6 +14,7 @@ export interface ServerContext {
   readonly gate: Gate
   readonly metrics: Metrics
   readonly limits: BodyLimits
+  readonly responses: ResponseStore
   /** Aborted when what runs has to end at once. */
   readonly stopped: AbortSignal
   /** What the log says of a request, for the route to fill in; it is written once `done` has resolved. */
@@ -56,7 +58,7 @@ export class Work {
   }
 
   /**
-   * Waits for a place and for the model. Without a request (in the background) only `abort` and the server end it.
+   * Waits for a place and for the model. Without a request (in the background) `signal` ends it, and the server.
    * @throws ApiError; 499 where the client left meanwhile.
    */
   static async begin(
@@ -64,22 +66,23 @@ export class Work {
     model: string,
     answers: number,
     request?: Request,
+    signal: AbortSignal | undefined = request?.signal,
   ): Promise<Work> {
     const start = performance.now()
     const abort = new AbortController()
-    const onClient = () => abort.abort(clientGone())
+    const onClient = () => abort.abort(request ? clientGone() : signal?.reason)
     const onServer = () => abort.abort(context.stopped.reason)
     const unlisten = () => {
-      request?.signal.removeEventListener("abort", onClient)
+      signal?.removeEventListener("abort", onClient)
       context.stopped.removeEventListener("abort", onServer)
     }
-    if (request?.signal.aborted) onClient()
+    if (signal?.aborted) onClient()
     if (context.stopped.aborted) onServer()
-    request?.signal.addEventListener("abort", onClient, { once: true })
+    signal?.addEventListener("abort", onClient, { once: true })
     context.stopped.addEventListener("abort", onServer, { once: true })
     let leave = unlisten
     try {
-      if (!context.models.has(model)) await context.models.lease(model, abort.signal) // refused without waiting
+      context.models.check(model) // refused before it waits
       const exit = await context.gate.enter(answers, abort.signal)
       leave = () => {
         unlisten()

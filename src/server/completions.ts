@@ -1,0 +1,175 @@
+// POST /v1/completions, the older API: texts or tokens are continued as they stand.
+import type { Piece } from "../engine/options.js"
+import {
+  idsOf,
+  newId,
+  piecesOf,
+  probability,
+  samplingOptions,
+  seconds,
+  UsageCount,
+  withoutUndefined,
+} from "./answers.js"
+import { badRequest, toApiError } from "./api-error.js"
+import { textsOf } from "./embeddings.js"
+import { dataEvent, eventStream } from "./event-stream.js"
+import { echoOf, type Logprobs, noLogprobs } from "./prompt-logprobs.js"
+import { readJson } from "./read-body.js"
+import { type CompletionRequest, completionRequest } from "./schemas.js"
+import { type ServerContext, Work } from "./work.js"
+
+/** What the API takes where nothing is said. */
+const usualMaxTokens = 16
+
+export async function completions(context: ServerContext, request: Request): Promise<Response> {
+  const body = await readJson(request, completionRequest, context.limits)
+  const n = body.n ?? 1
+  if (body.best_of != null && body.best_of !== n)
+    throw badRequest("best_of must be as large as n: this server returns all answers it computes", "best_of")
+  const prompts = textsOf(body.prompt ?? "")
+  const work = await Work.begin(
+    context,
+    body.model,
+    Math.min(n * prompts.length, context.gate.maxRunning),
+    request,
+  )
+  let handedOver = false
+  try {
+    const ids = prompts.map((prompt) => idsOf(work.llama, prompt))
+    const echoes = body.echo
+      ? await Promise.all(ids.map((prompt) => echoOf(work, prompt, body.logprobs ?? undefined)))
+      : []
+    const options = withoutUndefined({
+      ...samplingOptions(body),
+      logitBias: body.logit_bias ?? undefined,
+      n,
+      stop: body.stop ?? undefined,
+      maxTokens: body.max_tokens ?? usualMaxTokens,
+      logprobs: body.logprobs ?? undefined,
+      signal: work.signal,
+    })
+    const pieces = piecesOf(
+      ids.map((prompt) => work.llama.generate(prompt, options)),
+      n,
+      work,
+    )
+    const parts = partsOf(body, pieces, echoes, work)
+    const usage = new UsageCount(n)
+    if (!body.stream) return await whole(body, parts, prompts.length * n, usage, work)
+    const first = await parts.next()
+    handedOver = true
+    return eventStream(events(body, first, parts, usage, work), () => work.abort())
+  } finally {
+    if (!handedOver) work.end()
+  }
+}
+
+/** A part of an answer: the echo of its prompt, or what a piece brought. */
+interface Part {
+  readonly index: number
+  readonly text: string
+  readonly logprobs: Logprobs | null
+  readonly piece?: Piece
+}
+
+async function* partsOf(
+  body: CompletionRequest,
+  pieces: AsyncIterable<Piece>,
+  echoes: readonly { text: string; logprobs: Logprobs | null }[],
+  work: Work,
+): AsyncGenerator<Part, void, void> {
+  const n = body.n ?? 1
+  /** Characters of each answer so far; logprobs name the place of each token in it. */
+  const lengths = new Map<number, number>()
+  for await (const piece of pieces) {
+    const { index, text, token, logprobs: found } = piece
+    if (!lengths.has(index)) {
+      const echo = echoes[Math.floor(index / n)]
+      lengths.set(index, echo?.text.length ?? 0)
+      if (echo) yield { index, ...echo }
+    }
+    const offset = lengths.get(index)!
+    lengths.set(index, offset + text.length)
+    const logprobs = body.logprobs == null ? null : noLogprobs()
+    if (logprobs && token !== undefined && found) {
+      const { tokenizer } = work.llama
+      const { token: shown, logprob } = probability(tokenizer, token, found.logprob)
+      logprobs.tokens.push(shown)
+      logprobs.token_logprobs.push(logprob)
+      logprobs.top_logprobs.push(
+        Object.fromEntries(
+          found.top.map((other) => {
+            const { token: name, logprob: value } = probability(tokenizer, other.token, other.logprob)
+            return [name, value]
+          }),
+        ),
+      )
+      logprobs.text_offset.push(offset)
+    }
+    yield { index, text, logprobs, piece }
+  }
+}
+
+async function whole(
+  body: CompletionRequest,
+  parts: AsyncIterable<Part>,
+  answers: number,
+  usage: UsageCount,
+  work: Work,
+): Promise<Response> {
+  const choices = Array.from({ length: answers }, (_, index) => ({
+    texts: [] as string[],
+    index,
+    logprobs: body.logprobs == null ? null : noLogprobs(),
+    finish_reason: "stop",
+  }))
+  for await (const { index, text, logprobs, piece } of parts) {
+    const choice = choices[index]
+    choice.texts.push(text)
+    if (logprobs && choice.logprobs) {
+      choice.logprobs.tokens.push(...logprobs.tokens)
+      choice.logprobs.token_logprobs.push(...logprobs.token_logprobs)
+      choice.logprobs.top_logprobs.push(...logprobs.top_logprobs)
+      choice.logprobs.text_offset.push(...logprobs.text_offset)
+    }
+    if (piece?.finishReason) choice.finish_reason = piece.finishReason
+    if (piece) usage.add(piece)
+  }
+  work.report(usage.promptTokens, usage.completionTokens)
+  return Response.json({
+    id: newId("cmpl-"),
+    object: "text_completion",
+    created: seconds(),
+    model: body.model,
+    choices: choices.map(({ texts, ...choice }) => ({ text: texts.join(""), ...choice })),
+    usage,
+  })
+}
+
+async function* events(
+  body: CompletionRequest,
+  first: IteratorResult<Part, void>,
+  rest: AsyncGenerator<Part, void, void>,
+  usage: UsageCount,
+  work: Work,
+): AsyncGenerator<string, void, void> {
+  const head = { id: newId("cmpl-"), object: "text_completion", created: seconds(), model: body.model }
+  const withUsage = body.stream_options?.include_usage === true
+  try {
+    for (let next = first; !next.done; next = await rest.next()) {
+      const { index, text, logprobs, piece } = next.value
+      const finish = piece?.finishReason ?? null
+      if (piece) usage.add(piece)
+      if (text === "" && finish === null && !logprobs?.tokens.length) continue
+      const choices = [{ text, index, logprobs, finish_reason: finish }]
+      yield dataEvent({ ...head, choices, ...(withUsage && { usage: null }) })
+    }
+    work.report(usage.promptTokens, usage.completionTokens)
+    if (withUsage) yield dataEvent({ ...head, choices: [], usage })
+    yield "data: [DONE]\n\n"
+  } catch (error) {
+    yield dataEvent(toApiError(work.signal.aborted ? work.signal.reason : error).body)
+  } finally {
+    work.end()
+  }
+}

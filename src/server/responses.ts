@@ -1,0 +1,239 @@
+// /v1/responses: creates, streams, keeps, returns, cancels and deletes responses.
+import type { Message } from "../chat/index.js"
+import type { ChatGenerateOptions } from "../engine/llama.js"
+import { newId, piecesOf, samplingOptions, withoutUndefined } from "./answers.js"
+import { ApiError, badRequest, toApiError } from "./api-error.js"
+import { callsLimited } from "./chat-completions.js"
+import { choiceOf, joined, parseArguments } from "./chat-request.js"
+import { type Constraint, constraintFor, type FunctionTool } from "./constraints.js"
+import { eventStream } from "./event-stream.js"
+import { readJson } from "./read-body.js"
+import { type ResponseEvent, ResponseWriter } from "./response-events.js"
+import { newResponse, type OutputItem } from "./response-object.js"
+import { type InputItem, type ResponseRequest, responseRequest } from "./responses-schema.js"
+import { type ServerContext, Work } from "./work.js"
+
+interface Task {
+  readonly messages: readonly Message[]
+  readonly options: ChatGenerateOptions & { constraint?: Constraint }
+  readonly writer: ResponseWriter
+  readonly input: readonly InputItem[]
+  readonly body: ResponseRequest
+}
+
+export async function createResponse(context: ServerContext, request: Request): Promise<Response> {
+  const body = await readJson(request, responseRequest, context.limits)
+  const task = taskOf(context, body)
+  if (body.background) return inBackground(context, task)
+  const work = await Work.begin(context, body.model, 1, request)
+  let handedOver = false
+  try {
+    const events = eventsOf(task, work)
+    if (!body.stream) {
+      for await (const _ of events);
+      keep(context, task)
+      return Response.json(task.writer.response)
+    }
+    const first = await events.next()
+    handedOver = true
+    return eventStream(texts(context, task, first, events, work), () => work.abort())
+  } finally {
+    if (!handedOver) work.end()
+  }
+}
+
+function taskOf({ responses }: ServerContext, body: ResponseRequest): Task {
+  const tools = (body.tools ?? []).map(
+    ({ name, description, parameters }): FunctionTool =>
+      withoutUndefined({ name, description: description ?? undefined, parameters: parameters ?? undefined }),
+  )
+  const given: InputItem[] =
+    typeof body.input === "string"
+      ? [{ type: "message", role: "user", content: body.input }]
+      : (body.input ?? [])
+  // items have ids from here on, so that they can be listed and referred to
+  const input = given.map((item): InputItem => ({ ...item, id: item.id ?? newId("item_") }) as InputItem)
+  const earlier = body.previous_response_id ? responses.history(body.previous_response_id) : []
+  const items = [...earlier, ...input].map((item) =>
+    item.type === "item_reference" ? referred(item.id) : item,
+  )
+  function referred(id: string): InputItem | OutputItem {
+    const found = responses.item(id)
+    if (!found)
+      throw badRequest(`input refers to item ${id.slice(0, 100)}, which is not stored here`, "input")
+    return found
+  }
+  const messages = messagesOf(items)
+  if (body.instructions) messages.unshift({ role: "system", content: body.instructions })
+  if (messages.length === 0) throw badRequest("input is empty: pass a text or items", "input")
+  const choice = choiceOf(body.tool_choice, tools)
+  const withLogprobs =
+    (body.top_logprobs ?? 0) > 0 || (body.include ?? []).includes("message.output_text.logprobs")
+  return {
+    body,
+    input,
+    messages,
+    writer: new ResponseWriter(newResponse(body), withLogprobs),
+    options: withoutUndefined({
+      ...samplingOptions(body),
+      maxTokens: body.max_output_tokens ?? undefined,
+      logprobs: withLogprobs ? (body.top_logprobs ?? 0) : undefined,
+      contextOverflow: body.truncation === "auto" ? ("slide" as const) : undefined,
+      tools: choice === "none" ? [] : tools.map((tool) => ({ type: "function" as const, function: tool })),
+      constraint: constraintFor(body.text?.format ?? undefined, tools, choice),
+    }),
+  }
+}
+
+/** Items as turns: calls that follow each other, or follow a text of the model, are one turn of it. */
+function messagesOf(items: readonly (InputItem | OutputItem)[]): Message[] {
+  const messages: Message[] = []
+  items.forEach((item, index) => {
+    if (item.type === "function_call") {
+      const place = `input[${index}].arguments`
+      const call = { id: item.call_id, name: item.name, arguments: parseArguments(item.arguments, place) }
+      const last = messages.at(-1)
+      if (last?.role === "assistant")
+        messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] }
+      else messages.push({ role: "assistant", content: "", toolCalls: [call] })
+    } else if (item.type === "function_call_output")
+      messages.push({ role: "tool", content: joined(item.output), toolCallId: item.call_id })
+    else if (item.type === undefined || item.type === "message") {
+      const role = item.role === "developer" ? "system" : item.role
+      messages.push({ role, content: joined(item.content) })
+    }
+  })
+  return messages
+}
+
+function eventsOf(
+  { messages, options, writer, body }: Task,
+  work: Work,
+): AsyncGenerator<ResponseEvent, void, void> {
+  const generation = work.llama.chat(messages, { ...options, signal: work.signal })
+  const pieces = callsLimited(piecesOf([generation], 1, work), body.parallel_tool_calls ?? true)
+  return writer.events(pieces, work)
+}
+
+function keep({ responses }: ServerContext, { writer, input, body }: Task, cancel?: () => void): void {
+  if (body.store === false) return
+  responses.put({
+    response: writer.response,
+    input,
+    previous: body.previous_response_id ?? undefined,
+    cancel,
+  })
+}
+
+async function* texts(
+  context: ServerContext,
+  task: Task,
+  first: IteratorResult<ResponseEvent, void>,
+  rest: AsyncGenerator<ResponseEvent, void, void>,
+  work: Work,
+): AsyncGenerator<string, void, void> {
+  const { writer } = task
+  const text = (event: ResponseEvent) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
+  try {
+    for (let next = first; !next.done; next = await rest.next()) {
+      // kept before its last event is sent: who reads that may ask for it at once
+      if (writer.response.status !== "in_progress") keep(context, task)
+      yield text(next.value)
+    }
+    work.report(writer.usage.promptTokens, writer.usage.completionTokens)
+  } catch (error) {
+    yield text(writer.failed(toApiError(work.signal.aborted ? work.signal.reason : error).message))
+  } finally {
+    work.end()
+  }
+}
+
+/** Starts a response that is written whether its client stays or not. */
+function inBackground(context: ServerContext, task: Task): Response {
+  const { body, writer } = task
+  if (body.stream)
+    throw badRequest("a response in the background cannot be streamed here: ask for it with GET", "stream")
+  if (body.store === false) throw badRequest("a response in the background has to be stored", "store")
+  if (context.gate.isFull)
+    throw new ApiError(429, "the server is busy: too many requests are waiting already", {
+      code: "queue_full",
+      retryAfter: 2,
+    })
+  context.models.check(body.model)
+  const cancelled = new AbortController()
+  writer.response = { ...writer.response, status: "queued" }
+  const response = writer.response
+  keep(context, task, () => cancelled.abort(new ApiError(499, "cancelled", { code: "cancelled" })))
+  void write(context, task, cancelled.signal)
+  return Response.json(response)
+}
+
+async function write(context: ServerContext, task: Task, cancelled: AbortSignal): Promise<void> {
+  const { writer, body } = task
+  const { id } = writer.response
+  try {
+    const work = await Work.begin(context, body.model, 1, undefined, cancelled)
+    try {
+      writer.response = { ...writer.response, status: "in_progress" }
+      for await (const _ of eventsOf(task, work));
+    } finally {
+      work.end()
+    }
+  } catch (error) {
+    if (cancelled.aborted) writer.response = { ...writer.response, status: "cancelled" }
+    else writer.failed(toApiError(error).message)
+  }
+  if (context.responses.has(id)) keep(context, task)
+}
+
+export const retrieveResponse = ({ responses }: ServerContext, request: Request, id: string): Response => {
+  if (new URL(request.url).searchParams.get("stream") === "true")
+    throw badRequest("stored responses are not streamed again: ask without stream", "stream")
+  return Response.json(responses.get(id).response)
+}
+
+export function deleteResponse({ responses }: ServerContext, id: string): Response {
+  responses.delete(id)
+  return Response.json({ id, object: "response", deleted: true })
+}
+
+export function cancelResponse({ responses }: ServerContext, id: string): Response {
+  const stored = responses.get(id)
+  if (!stored.response.background) throw badRequest("only responses in the background can be cancelled", "id")
+  if (stored.cancel) {
+    stored.cancel()
+    stored.response = { ...stored.response, status: "cancelled" }
+  }
+  return Response.json(stored.response)
+}
+
+/** The items that a request brought, newest first unless asked otherwise, by pages. */
+export function inputItems({ responses }: ServerContext, request: Request, id: string): Response {
+  const { searchParams } = new URL(request.url)
+  const limit = Number(searchParams.get("limit") ?? 20)
+  if (!Number.isInteger(limit) || limit < 1 || limit > 100)
+    throw badRequest("limit must be 1 to 100", "limit")
+  const order = searchParams.get("order") ?? "desc"
+  if (order !== "asc" && order !== "desc") throw badRequest('order must be "asc" or "desc"', "order")
+  const items = responses.get(id).input.map(listed)
+  const ordered = order === "asc" ? items : items.toReversed()
+  const after = searchParams.get("after")
+  const start = after === null ? 0 : ordered.findIndex((item) => item.id === after) + 1
+  if (after !== null && start === 0) throw badRequest("after names no item of this response", "after")
+  const data = ordered.slice(start, start + limit)
+  return Response.json({
+    object: "list",
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: start + limit < ordered.length,
+  })
+}
+
+/** An item as it is listed: messages have their type, and parts. */
+function listed(item: InputItem) {
+  if (item.type !== undefined && item.type !== "message") return item
+  const type = item.role === "assistant" ? "output_text" : "input_text"
+  const content = typeof item.content === "string" ? [{ type, text: item.content }] : item.content
+  return { ...item, type: "message", status: "completed", content }
+}
