@@ -32,7 +32,7 @@ export class Gate {
   }
   /** Whether the next one would be refused. */
   get isFull(): boolean {
-    return this.#closed || (this.#line.length >= this.#maxQueue && this.#running >= this.maxRunning)
+    return this.#line.length >= this.#maxQueue && this.#running >= this.maxRunning
   }
   get closed(): boolean {
     return this.#closed

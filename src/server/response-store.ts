@@ -74,13 +74,14 @@ export class ResponseStore {
     return turns.toReversed().flat()
   }
 
-  /** The item of that id in any stored response. */
-  item(id: string): InputItem | OutputItem | undefined {
+  /** All stored items by their ids; references are none. */
+  items(): Map<string, InputItem | OutputItem> {
+    const all = new Map<string, InputItem | OutputItem>()
     for (const { input, response } of this.#stored.values()) {
-      const found = [...input, ...response.output].find((item) => item.id === id)
-      if (found) return found
+      for (const item of [...input, ...response.output])
+        if (item.id && item.type !== "item_reference") all.set(item.id, item)
     }
-    return undefined
+    return all
   }
 
   #remove(id: string): void {

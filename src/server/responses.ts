@@ -7,6 +7,7 @@ import { callsLimited } from "./chat-completions.js"
 import { choiceOf, joined, parseArguments } from "./chat-request.js"
 import { type Constraint, constraintFor, type FunctionTool } from "./constraints.js"
 import { eventStream } from "./event-stream.js"
+import { shuttingDown } from "./gate.js"
 import { readJson } from "./read-body.js"
 import { type ResponseEvent, ResponseWriter } from "./response-events.js"
 import { newResponse, type OutputItem } from "./response-object.js"
@@ -52,18 +53,9 @@ function taskOf({ responses }: ServerContext, body: ResponseRequest): Task {
       ? [{ type: "message", role: "user", content: body.input }]
       : (body.input ?? [])
   // items have ids from here on, so that they can be listed and referred to
-  const input = given.map((item): InputItem => ({ ...item, id: item.id ?? newId("item_") }) as InputItem)
+  const input = given.map((item): InputItem => ({ ...item, id: item.id ?? newId("item_") }))
   const earlier = body.previous_response_id ? responses.history(body.previous_response_id) : []
-  const items = [...earlier, ...input].map((item) =>
-    item.type === "item_reference" ? referred(item.id) : item,
-  )
-  function referred(id: string): InputItem | OutputItem {
-    const found = responses.item(id)
-    if (!found)
-      throw badRequest(`input refers to item ${id.slice(0, 100)}, which is not stored here`, "input")
-    return found
-  }
-  const messages = messagesOf(items)
+  const messages = messagesOf(resolved(responses, [...earlier, ...input]))
   if (body.instructions) messages.unshift({ role: "system", content: body.instructions })
   if (messages.length === 0) throw badRequest("input is empty: pass a text or items", "input")
   const choice = choiceOf(body.tool_choice, tools)
@@ -83,6 +75,22 @@ function taskOf({ responses }: ServerContext, body: ResponseRequest): Task {
       constraint: constraintFor(body.text?.format ?? undefined, tools, choice),
     }),
   }
+}
+
+/** The items that are referred to instead of the references. */
+function resolved(
+  responses: ServerContext["responses"],
+  items: readonly (InputItem | OutputItem)[],
+): (InputItem | OutputItem)[] {
+  let stored: ReturnType<typeof responses.items> | undefined
+  return items.map((item) => {
+    if (item.type !== "item_reference") return item
+    stored ??= responses.items()
+    const found = stored.get(item.id)
+    if (!found)
+      throw badRequest(`input refers to item ${item.id.slice(0, 100)}, which is not stored here`, "input")
+    return found
+  })
 }
 
 /** Items as turns: calls that follow each other, or follow a text of the model, are one turn of it. */
@@ -154,6 +162,7 @@ function inBackground(context: ServerContext, task: Task): Response {
   if (body.stream)
     throw badRequest("a response in the background cannot be streamed here: ask for it with GET", "stream")
   if (body.store === false) throw badRequest("a response in the background has to be stored", "store")
+  if (context.gate.closed) throw shuttingDown()
   if (context.gate.isFull)
     throw new ApiError(429, "the server is busy: too many requests are waiting already", {
       code: "queue_full",
