@@ -146,7 +146,7 @@ describe("a crash rejects what was running, and the next request works", () => {
     const expected = await llama.generate("hello", { ...endless, seed: 1, maxTokens: 20 }).text()
     const running = [llama.generate("a", endless).text(), llama.generate("b", { ...endless, n: 3 }).text()]
     await llama.generate("c", { maxTokens: 1 }).text() // the others have begun
-    running.push(llama.logits(new Array<number>(4000).fill(5)).then(() => "logits"))
+    running.push(llama.logits(Array.from({ length: 4000 }, () => 5)).then(() => "logits"))
     const errors = running.map((promise) => promise.catch((error: unknown) => error))
     await crash(started[0])
     for (const error of await Promise.all(errors)) expect(error).toBeInstanceOf(EngineCrashedError)
@@ -203,6 +203,13 @@ describe("the process", () => {
       `console.log((await llama.generate("a", { maxTokens: 3, ignoreEos: true }).result())[0].tokens.length)`,
     )
     expect(out).toBe("3")
+  })
+
+  test("exits although an iteration was left lying around", async () => {
+    const { out } = await run(`
+      const iterator = llama.generate("a", { ignoreEos: true })[Symbol.asyncIterator]()
+      console.log((await iterator.next()).value.index)`)
+    expect(out).toBe("0")
   })
 
   test("stays alive for an answer nobody awaits", async () => {

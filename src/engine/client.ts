@@ -6,8 +6,8 @@ import type { Piece } from "./options.js"
 import { PieceQueue } from "./piece-queue.js"
 import type { Command, EngineEvent, EngineStats, GenerateRequest } from "./protocol.js"
 
-/** Pieces that the engine may be ahead of the one who takes them. */
-const window = 256
+/** Pieces that the engine may be ahead of the one who takes them, for n answers. */
+const windowFor = (n: number): number => 192 + 64 * n
 
 interface LoadHooks {
   readonly onProgress?: (progress: LoadProgress) => void
@@ -18,6 +18,8 @@ interface LoadHooks {
 interface Run {
   readonly id: number
   post(command: Command): void
+  /** Waits for something that the request brings. */
+  wait<T>(promise: Promise<T>): Promise<T>
   /** Drops the request if it has not ended; `atOnce` in the middle of a step, where that step may be long. */
   stop(atOnce: boolean): void
 }
@@ -39,6 +41,8 @@ export class EngineClient {
   readonly #disposal = new AbortController()
   readonly #receivers = new Map<number, Receiver>()
   #ids = 0
+  /** Callers who wait for something of the engine at this moment. */
+  #waiting = 0
 
   private constructor(open: OpenLink) {
     this.#open = open
@@ -60,19 +64,17 @@ export class EngineClient {
     signal?: AbortSignal,
   ): AsyncGenerator<Piece, void, void> {
     const queue = new PieceQueue()
-    const run = await this.#start(
-      (id) => ({ type: "generate", id, request: { ...request, credit: window } }),
-      signal,
-      {
-        piece: (piece) => queue.push(piece),
-        end: () => queue.end(),
-        fail: (error) => queue.fail(error),
-      },
-    )
+    const credit = windowFor(request.n)
+    const command = (id: number): Command => ({ type: "generate", id, request: { ...request, credit } })
+    const run = await this.#start(command, signal, {
+      piece: (piece) => queue.push(piece),
+      end: () => queue.end(),
+      fail: (error) => queue.fail(error),
+    })
     try {
       let taken = 0
-      for (let piece = await queue.next(); piece; piece = await queue.next()) {
-        if (++taken === window / 2) {
+      for (let piece = await run.wait(queue.next()); piece; piece = await run.wait(queue.next())) {
+        if (++taken >= credit / 2) {
           run.post({ type: "grant", id: run.id, credit: taken })
           taken = 0
         }
@@ -96,7 +98,7 @@ export class EngineClient {
     const command = (id: number): Command => ({ type: "score", id, ids, firstPosition })
     const run = await this.#start(command, signal, { ...receiver, rows, end: receiver.done })
     try {
-      await promise
+      await run.wait(promise)
     } finally {
       run.stop(true)
     }
@@ -112,7 +114,7 @@ export class EngineClient {
     const end = () => receiver.done(vector)
     const run = await this.#start(command, signal, { ...receiver, rows, end })
     try {
-      return await promise
+      return await run.wait(promise)
     } finally {
       run.stop(true)
     }
@@ -121,8 +123,8 @@ export class EngineClient {
   async stats(): Promise<EngineStats> {
     const { promise, receiver } = awaited<EngineStats>()
     const command = (id: number): Command => ({ type: "stats", id })
-    await this.#start(command, undefined, { ...receiver, stats: receiver.done, end: () => {} })
-    return promise
+    const run = await this.#start(command, undefined, { ...receiver, stats: receiver.done, end: () => {} })
+    return run.wait(promise)
   }
 
   /** Ends everything; what runs fails with DisposedError. */
@@ -154,7 +156,6 @@ export class EngineClient {
     const forget = () => {
       if (!this.#receivers.delete(id)) return false
       signal?.removeEventListener("abort", abort)
-      if (this.#receivers.size === 0 && isCurrent()) link.keepAlive(false)
       return true
     }
     const stop = (atOnce: boolean) => {
@@ -183,9 +184,18 @@ export class EngineClient {
       },
     })
     signal?.addEventListener("abort", abort)
-    link.keepAlive(true)
     post(make(id))
-    return { id, post, stop }
+    return { id, post, stop, wait: (promise) => this.#wait(promise) }
+  }
+
+  /** Keeps the process alive while somebody waits, and no longer: an iteration may be left lying around. */
+  async #wait<T>(promise: Promise<T>): Promise<T> {
+    if (this.#waiting++ === 0) this.#link?.keepAlive(true)
+    try {
+      return await promise
+    } finally {
+      if (--this.#waiting === 0) this.#link?.keepAlive(false)
+    }
   }
 
   /** The engine's link: a new one at first, and after a crash. */
@@ -215,7 +225,7 @@ export class EngineClient {
       await link.close()
       throw disposal.reason
     }
-    link.keepAlive(false)
+    link.keepAlive(this.#waiting > 0)
     this.#link = link
     return link
   }

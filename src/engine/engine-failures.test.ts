@@ -193,7 +193,7 @@ describe("giving up", () => {
 
 describe("consumers that sleep", () => {
   test("the engine runs ahead by a bounded number of pieces, and others go on", async () => {
-    const llama = await tiny({ contextLength: 2048, cacheTokens: 2200 })
+    const llama = await tiny({ contextLength: 512, cacheTokens: 560 })
     const iterator = llama.generate([bos], { ignoreEos: true, seed: 1 })[Symbol.asyncIterator]()
     const tokens = [(await iterator.next()).value!.token]
     let generated = 0
@@ -205,12 +205,12 @@ describe("consumers that sleep", () => {
       expect(now).toBeLessThanOrEqual(257)
     }
     // the sleeper's pages are needed: it is set back, and later goes on as if nothing had been
-    const [other] = await llama.generate(promptOf(2000, 1), { ignoreEos: true, maxTokens: 45 }).result()
-    expect(other.tokens).toHaveLength(45)
+    const [other] = await llama.generate(promptOf(400, 1), { ignoreEos: true, maxTokens: 9 }).result()
+    expect(other.tokens).toHaveLength(9)
     expect((await llama.stats()).preemptions).toBeGreaterThan(0)
-    while (tokens.length < 600) tokens.push((await iterator.next()).value!.token)
+    while (tokens.length < 330) tokens.push((await iterator.next()).value!.token)
     await iterator.return()
-    const [alone] = await llama.generate([bos], { ignoreEos: true, seed: 1, maxTokens: 600 }).result()
+    const [alone] = await llama.generate([bos], { ignoreEos: true, seed: 1, maxTokens: 330 }).result()
     expect(tokens).toEqual(alone.tokens)
     await expectAllFree(llama)
   })
