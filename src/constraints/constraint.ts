@@ -1,0 +1,79 @@
+// A constraint bound to a vocabulary, and the state of one answer under it.
+import type { Compiled } from "./compile.js"
+import { dead } from "./machine.js"
+import { Masks } from "./masks.js"
+import type { TokenTrie } from "./token-trie.js"
+
+/** What answers may be, for one vocabulary. All answers share what was worked out. */
+export class Constraint {
+  readonly #masks: Masks
+  readonly #trie: TokenTrie
+
+  constructor({ expressions, root }: Compiled, trie: TokenTrie) {
+    this.#trie = trie
+    this.#masks = new Masks(expressions, root, trie)
+  }
+
+  /** The state at the start of an answer. */
+  begin(): ConstraintState {
+    return new ConstraintState(this.#masks, this.#trie)
+  }
+}
+
+export class ConstraintState {
+  readonly #masks: Masks
+  readonly #trie: TokenTrie
+  readonly #tokens: number[] = []
+  #generation: number
+  #configuration: number
+
+  constructor(masks: Masks, trie: TokenTrie) {
+    this.#masks = masks
+    this.#trie = trie
+    this.#generation = masks.tidy()
+    this.#configuration = masks.machine.start
+  }
+
+  /** Whether the text may end here. */
+  get mayEnd(): boolean {
+    this.#refresh()
+    return this.#masks.machine.ends[this.#configuration]
+  }
+
+  /** Whether nothing can come after this. */
+  get mustEnd(): boolean {
+    this.#refresh()
+    return this.#masks.machine.configurations[this.#configuration].places.length === 0
+  }
+
+  /** Sets the bits of the tokens that may come next: token t is bit t % 32 of word t / 32. Ends are not among them. */
+  allowed(bits: Int32Array): void {
+    this.#refresh()
+    this.#masks.fill(this.#configuration, bits)
+  }
+
+  /** Goes on by a token. False, and no text goes on from here, where the token was not allowed. */
+  accept(token: number): boolean {
+    this.#refresh()
+    this.#tokens.push(token)
+    this.#configuration = this.#after(this.#configuration, token)
+    return this.#configuration !== dead
+  }
+
+  #after(configuration: number, token: number): number {
+    const { machine } = this.#masks
+    const bytes = this.#trie.bytesOf(token)
+    machine.allow(1 << 20)
+    for (const byte of bytes) configuration = machine.step(configuration, byte)
+    return bytes.length === 0 ? dead : configuration
+  }
+
+  /** Reads its tokens again when the machine was made anew. */
+  #refresh(): void {
+    const generation = this.#masks.tidy()
+    if (generation === this.#generation) return
+    this.#generation = generation
+    this.#configuration = this.#masks.machine.start
+    for (const token of this.#tokens) this.#configuration = this.#after(this.#configuration, token)
+  }
+}

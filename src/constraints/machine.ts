@@ -1,0 +1,244 @@
+// Runs an expression over bytes. What has been read leads to a configuration: the set of places in the expression
+// where the reader may be, each with the calls of rules that it has to return to. Configurations and the steps
+// between them are made when they are first needed and kept, so most steps are one look into a table: the lazy
+// subset construction, over stacks instead of single states.
+import { InvalidOptionError } from "../errors/index.js"
+import { type Expressions, type Node, type Switch, unlimited } from "./expressions.js"
+
+/** What is still to be read in the current rule: a list of expressions. */
+export class Cell {
+  readonly children = new Map<Node, Cell>()
+  shortened: Cell | undefined
+  constructor(
+    readonly id: number,
+    readonly node: Node | undefined,
+    readonly tail: Cell | undefined,
+  ) {}
+}
+
+/** Where to go on after the current rule. */
+export class Frame {
+  readonly children = new Map<Cell, Frame>()
+  /** The configuration after a return to it. */
+  popped = 0
+  constructor(
+    readonly id: number,
+    readonly goOn: Cell | undefined,
+    readonly parent: Frame | undefined,
+  ) {}
+}
+
+/** Places within one frame; all cells begin with a switch. */
+export interface Local {
+  readonly id: number
+  readonly cells: readonly Cell[]
+}
+
+export interface Configuration {
+  readonly id: number
+  readonly places: readonly { readonly local: Local; readonly frame: Frame }[]
+}
+
+/** Places that a configuration may have. */
+const mostPlaces = 5_000
+/** Entries of the table of steps, 4 bytes each. */
+const mostSteps = 1 << 22
+const mostCells = 300_000
+export const dead = 0
+
+export class Machine {
+  readonly classOf: Uint8Array
+  readonly classes: number
+  /** Step from configuration c by a byte of class k: steps[c * classes + k]; 0 is dead, -1 not known yet. */
+  steps: Int32Array
+  /** Whether the bottom frame has been left: the text read is complete. */
+  readonly ends: boolean[] = [false]
+  readonly configurations: Configuration[] = [{ id: 0, places: [] }]
+  readonly start: number
+  readonly #expressions: Expressions
+  readonly #sample: readonly number[]
+  readonly #end = new Cell(0, undefined, undefined)
+  readonly #inside = new Frame(0, undefined, undefined)
+  readonly #outside = new Frame(1, undefined, undefined)
+  readonly #locals = new Map<string, Local>()
+  readonly #known = new Map<string, number>()
+  #cells = 1
+  #frames = 2
+  #work = 0
+  #budget = 0
+
+  constructor(expressions: Expressions, root: Node) {
+    this.#expressions = expressions
+    const { classOf, first } = expressions.byteClasses()
+    this.classOf = classOf
+    this.classes = first.length
+    this.#sample = first
+    this.steps = new Int32Array(64 * this.classes).fill(-1)
+    this.steps.fill(dead, 0, this.classes)
+    this.allow(1 << 20)
+    this.start = root.dead ? dead : this.#closure([[this.#inside, this.#cons(root, this.#end)]])
+  }
+
+  /** Whether it has grown so much that it should be made anew. */
+  get isFull(): boolean {
+    return this.configurations.length * this.classes > mostSteps || this.#cells > mostCells
+  }
+
+  /** Work that may be done before a constraint counts as too ambiguous. */
+  allow(work: number): void {
+    this.#budget = this.#work + work
+  }
+
+  /** The configuration after one more byte; 0 when there is none. */
+  step(configuration: number, byte: number): number {
+    const at = configuration * this.classes + this.classOf[byte]
+    const next = this.steps[at]
+    return next >= 0 ? next : this.compute(configuration, this.classOf[byte])
+  }
+
+  /** Fills one entry of the table, which may be replaced by a larger one. */
+  compute(configuration: number, byteClass: number): number {
+    const byte = this.#sample[byteClass]
+    const reached: [Frame, Cell][] = []
+    for (const { local, frame } of this.configurations[configuration].places) {
+      for (const cell of local.cells) {
+        const edge = (cell.node as Switch).edges.find(({ lo, hi }) => lo <= byte && byte <= hi)
+        if (edge) reached.push([frame, this.#cons(edge.next, cell.tail!)])
+      }
+      this.#spend(local.cells.length)
+    }
+    const next = reached.length === 0 ? dead : this.#closure(reached)
+    this.steps[configuration * this.classes + byteClass] = next
+    return next
+  }
+
+  /** The places alone, without what they return to: leaving them ends the text. */
+  alone(local: Local): number {
+    return this.#intern([{ local, frame: this.#outside }], false)
+  }
+
+  /** The configuration after the rule of this frame has ended. */
+  popped(frame: Frame): number {
+    if (!frame.parent) return dead
+    if (frame.popped === 0) frame.popped = this.#closure([[frame.parent, frame.goOn!]])
+    return frame.popped
+  }
+
+  /** The same places with counts above `longest` made unlimited: no text of that many bytes tells them apart. */
+  shortened(local: Local, longest: number): Local {
+    return this.#local(local.cells.map((cell) => this.#shorten(cell, longest)))
+  }
+
+  #shorten(cell: Cell, longest: number): Cell {
+    const { node, tail } = cell
+    if (!node) return cell
+    if (cell.shortened) return cell.shortened
+    let less = node
+    if (node.kind === "repeat" && !node.item.nullable && node.max !== unlimited && node.max > longest)
+      less = this.#expressions.repeat(node.item, Math.min(node.min, longest + 1), unlimited)
+    else if (node.kind === "repeat" && !node.item.nullable && node.min > longest + 1)
+      less = this.#expressions.repeat(node.item, longest + 1, node.max)
+    cell.shortened = this.#cons(less, this.#shorten(tail!, longest))
+    return cell.shortened
+  }
+
+  #cons(node: Node, tail: Cell): Cell {
+    if (node === this.#expressions.empty) return tail
+    let cell = tail.children.get(node)
+    if (!cell) tail.children.set(node, (cell = new Cell(this.#cells++, node, tail)))
+    return cell
+  }
+
+  #push(goOn: Cell, parent: Frame): Frame {
+    if (goOn === this.#end) return parent // nothing is left to do there: a call in last place needs no return
+    let frame = parent.children.get(goOn)
+    if (!frame) parent.children.set(goOn, (frame = new Frame(this.#frames++, goOn, parent)))
+    return frame
+  }
+
+  /** Everything that can be reached without a byte. */
+  #closure(from: [Frame, Cell][]): number {
+    const seen = new Map<Frame, Set<Cell>>()
+    const todo: [Frame, Cell][] = []
+    let count = 0
+    const add = (frame: Frame, cell: Cell) => {
+      let cells = seen.get(frame)
+      if (!cells) seen.set(frame, (cells = new Set()))
+      if (cells.has(cell)) return
+      cells.add(cell)
+      todo.push([frame, cell])
+      if (++count > 4 * mostPlaces) tooAmbiguous()
+    }
+    for (const [frame, cell] of from) add(frame, cell)
+    const places = new Map<Frame, Cell[]>()
+    let ends = false
+    for (let next = todo.pop(); next; next = todo.pop()) {
+      const [frame, cell] = next
+      const { node, tail } = cell
+      this.#spend(1)
+      if (!node) {
+        if (frame.parent) add(frame.parent, frame.goOn!)
+        else ends = true
+      } else if (node.dead) continue
+      else if (node.kind === "switch") {
+        const cells = places.get(frame)
+        if (cells) cells.push(cell)
+        else if (node.edges.length > 0) places.set(frame, [cell])
+        if (node.final) add(frame, tail!)
+      } else if (node.kind === "sequence") {
+        let list = tail!
+        for (let i = node.items.length - 1; i >= 0; i--) list = this.#cons(node.items[i], list)
+        add(frame, list)
+      } else if (node.kind === "choice") {
+        for (const option of node.options) if (!option.dead) add(frame, this.#cons(option, tail!))
+      } else if (node.kind === "repeat") {
+        if (node.min === 0) add(frame, tail!)
+        if (node.item.dead) continue
+        const rest = this.#expressions.repeat(node.item, Math.max(0, node.min - 1), node.max - 1)
+        add(frame, this.#cons(node.item, this.#cons(rest, tail!)))
+      } else {
+        add(this.#push(tail!, frame), this.#cons(node.body!, this.#end))
+      }
+    }
+    const list = [...places].map(([frame, cells]) => ({ local: this.#local(cells), frame }))
+    if (list.length === 0 && !ends) return dead
+    return this.#intern(list, ends)
+  }
+
+  #local(cells: readonly Cell[]): Local {
+    const sorted = [...new Set(cells)].toSorted((a, b) => a.id - b.id)
+    if (sorted.length > mostPlaces) tooAmbiguous()
+    const key = sorted.map(({ id }) => id).join()
+    let local = this.#locals.get(key)
+    if (!local) this.#locals.set(key, (local = { id: this.#locals.size, cells: sorted }))
+    return local
+  }
+
+  #intern(places: { local: Local; frame: Frame }[], ends: boolean): number {
+    const sorted = places.toSorted((a, b) => a.frame.id - b.frame.id)
+    const key = sorted.map(({ local, frame }) => `${local.id}:${frame.id}`).join() + (ends ? "." : "")
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const id = this.configurations.length
+    this.configurations.push({ id, places: sorted })
+    this.ends.push(ends)
+    this.#known.set(key, id)
+    if ((id + 1) * this.classes > this.steps.length) {
+      const larger = new Int32Array(2 * this.steps.length).fill(-1)
+      larger.set(this.steps)
+      this.steps = larger
+    }
+    return id
+  }
+
+  #spend(work: number): void {
+    this.#work += work
+    if (this.#work > this.#budget) tooAmbiguous()
+  }
+}
+
+function tooAmbiguous(): never {
+  throw new InvalidOptionError(
+    "the constraint is too ambiguous: too many of its parts can match the same text. Simplify nested repetitions, or choices that begin alike",
+  )
+}
