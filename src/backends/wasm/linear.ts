@@ -1,7 +1,7 @@
 // How a linear becomes commands: one token streams the weight (LinearVector), many go through it panel by panel
 // (LinearMatrix), at most MAX_MATRIX_TOKENS at a time. A weight in another heap gets its operands copied over.
 import type { Recorder } from "./commands.js"
-import { MAX_MATRIX_TOKENS, Op, TOKEN_TILE } from "./opcodes.js"
+import { DENSE_TOKENS, INT_TOKENS, MAX_MATRIX_TOKENS, Op } from "./opcodes.js"
 import { layouts, type WasmWeight } from "./weights.js"
 
 /** The backend as the recording functions see it. */
@@ -42,8 +42,8 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
     }
     return
   }
-  const fitting = Math.floor(stagingBytes / (x.stride + N * 4) / TOKEN_TILE) * TOKEN_TILE
-  const atOnce = Math.max(TOKEN_TILE, Math.min(MAX_MATRIX_TOKENS, fitting))
+  const fitting = Math.floor(stagingBytes / (x.stride + N * 4) / DENSE_TOKENS) * DENSE_TOKENS
+  const atOnce = Math.max(DENSE_TOKENS, Math.min(MAX_MATRIX_TOKENS, fitting))
   for (let first = 0; first < x.tokens; first += atOnce) {
     const tokens = Math.min(atOnce, x.tokens - first)
     const bytes = (x.tokens === 1 ? 1 : wholeTiles(tokens)) * x.stride
@@ -73,16 +73,18 @@ interface FormOperands {
   readonly stride: number
 }
 
-/** Tokens rounded up to whole tiles. */
-export const wholeTiles = (tokens: number): number => Math.ceil(tokens / TOKEN_TILE) * TOKEN_TILE
+/** Tokens rounded up to whole tiles, of either kind. */
+export const wholeTiles = (tokens: number): number => Math.ceil(tokens / DENSE_TOKENS) * DENSE_TOKENS
 
-/** Activations as 8-bit records, one token each. */
+/** Activations as 8-bit records: of the only token, or of INT_TOKENS each. */
 export function recordQuantize(backend: Recording, x: FormOperands): void {
-  backend.record(backend.main(), Op.Quantize, x.tokens, [x.source, x.target, x.columns, x.stride])
+  const together = x.tokens === 1 ? 1 : INT_TOKENS
+  const args = [x.source, x.target, x.columns, x.stride * together, together]
+  backend.record(backend.main(), Op.Quantize, x.tokens, args)
 }
 
 /** Activations as tiles of tokens. */
 export function recordInterleave(backend: Recording, x: FormOperands): void {
-  const tiles = wholeTiles(x.tokens) / TOKEN_TILE
+  const tiles = wholeTiles(x.tokens) / DENSE_TOKENS
   backend.record(backend.main(), Op.Interleave, tiles, [x.source, x.target, x.tokens, x.columns])
 }

@@ -71,8 +71,9 @@ export const INT8_CHANNEL_BLOCK = 512
 export const FLAT_UNIT = 4096
 /** Largest number of tokens of one LinearMatrix command: their accumulators are in the thread's scratch. */
 export const MAX_MATRIX_TOKENS = 512
-/** Tokens whose activations lie side by side for LinearMatrix with plain weights. */
-export const TOKEN_TILE = 8
+/** Tokens whose activations lie side by side for LinearMatrix: with integer weights, with plain ones. */
+export const INT_TOKENS = 4
+export const DENSE_TOKENS = 8
 /** Largest number of slots handled at once by attention, and of query rows (tokens x heads of a group). */
 export const ATTENTION_SLOTS = 64
 export const ATTENTION_TOKENS = 8

@@ -1,7 +1,7 @@
 // linear for many tokens and plain weights. A unit is one panel of 8 rows; a stretch of its columns is made floats
 // once and multiplied with all tokens, four at a time. Sums go on through memory from one stretch to the next, so
 // an output is the same chain of multiply-adds as in vector-dense.ts.
-import { DENSE_PANEL, Kind, MAX_MATRIX_TOKENS, TOKEN_TILE } from "../opcodes"
+import { DENSE_PANEL, Kind, MAX_MATRIX_TOKENS, DENSE_TOKENS } from "../opcodes"
 import { address, arg, scratch, wide } from "./command"
 import { columnBytes, panelBytes } from "./layout"
 import { HALF_SCALE, madd } from "./math"
@@ -50,7 +50,7 @@ function tileF32(columns: i32, tile: usize, x: usize, sums: usize): void {
     a30 = madd(v, w0, a30)
     a31 = madd(v, w1, a31)
     tile += 32
-    x += TOKEN_TILE * 4
+    x += DENSE_TOKENS * 4
   }
   v128.store(sums, a00)
   v128.store(sums, a01, 16)
@@ -111,7 +111,7 @@ function tileF32Wide(columns: i32, tile: usize, x: usize, sums: usize): void {
     a70 = madd(v, w0, a70)
     a71 = madd(v, w1, a71)
     tile += 32
-    x += TOKEN_TILE * 4
+    x += DENSE_TOKENS * 4
   }
   v128.store(sums, a00)
   v128.store(sums, a01, 16)
@@ -138,16 +138,16 @@ function tileF32Wide(columns: i32, tile: usize, x: usize, sums: usize): void {
 export function interleaveUnit(command: usize, unit: i32): void {
   const tokens = arg(command, 2)
   const k = arg(command, 3)
-  const y = address(command, 1) + <usize>(unit * TOKEN_TILE * k) * 4
-  const count = min(TOKEN_TILE, tokens - unit * TOKEN_TILE)
-  if (count < TOKEN_TILE) memory.fill(y, 0, <usize>(TOKEN_TILE * k) * 4)
+  const y = address(command, 1) + <usize>(unit * DENSE_TOKENS * k) * 4
+  const count = min(DENSE_TOKENS, tokens - unit * DENSE_TOKENS)
+  if (count < DENSE_TOKENS) memory.fill(y, 0, <usize>(DENSE_TOKENS * k) * 4)
   for (let t = 0; t < count; t++) {
-    let source = address(command, 0) + <usize>((unit * TOKEN_TILE + t) * k) * 4
+    let source = address(command, 0) + <usize>((unit * DENSE_TOKENS + t) * k) * 4
     let target = y + <usize>t * 4
     for (let i = 0; i < k; i++) {
       store<f32>(target, load<f32>(source))
       source += 4
-      target += TOKEN_TILE * 4
+      target += DENSE_TOKENS * 4
     }
   }
 }
@@ -168,8 +168,8 @@ export function matrixDenseUnit(command: usize, unit: i32): void {
       unpackColumns(kind, tile, count)
       tile = scratch + TILE
     }
-    for (let token = 0; token < tokens; token += TOKEN_TILE) {
-      const at = x + <usize>(token * k + column * TOKEN_TILE) * 4
+    for (let token = 0; token < tokens; token += DENSE_TOKENS) {
+      const at = x + <usize>(token * k + column * DENSE_TOKENS) * 4
       const sums = scratch + <usize>token * 32
       if (wide) {
         tileF32Wide(count, tile, at, sums)
