@@ -37,7 +37,7 @@ beforeAll(async () => {
   threads.Worker = class extends OriginalWorker {
     constructor(url: string | URL, options: WorkerOptions) {
       const execArgv = ["--import", `data:text/javascript,${encodeURIComponent(saboteur)}`]
-      super(url, { ...options, execArgv, resourceLimits: { maxOldGenerationSizeMb: 256 } })
+      super(url, { ...options, execArgv, resourceLimits: { maxOldGenerationSizeMb: 96 } })
       if (options.name === "cria-engine") started.push(this)
     }
   }
