@@ -22,27 +22,27 @@ export function spawnPageWorker(name: string): WorkerHandle {
     })
     started.onError((error) => {
       if (heard || fromText || error.message !== scriptNotLoaded) fail(error)
-      else startFromText()
+      else void startFromText()
     })
     for (const message of posted) started.post(message)
   }
-  const startFromText = () => {
+  const startFromText = async () => {
     fromText = true
     worker = undefined
-    import("./worker-text.js").then(
-      ({ workerText }) => {
-        if (!ended) adopt(spawnWorker({ name, url: here, web: () => textWorker(workerText, name) }))
-      },
-      (error: unknown) => fail(error instanceof Error ? error : new Error(String(error))),
-    )
+    try {
+      const { workerText } = await import("./worker-text.js")
+      if (!ended) adopt(spawnWorker({ name, url: here, web: () => textWorker(workerText, name) }))
+    } catch (error) {
+      fail(error instanceof Error ? error : new Error(String(error)))
+    }
   }
 
-  if (fromText) startFromText()
+  if (fromText) void startFromText()
   else {
     try {
       adopt(spawnWorker({ name, url: here, web: fileWorker }))
     } catch {
-      startFromText() // the address is none, or of another origin
+      void startFromText() // the address is none, or of another origin
     }
   }
   return {

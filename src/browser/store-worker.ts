@@ -75,9 +75,12 @@ class Job {
   async run(job: StoreJob): Promise<void> {
     const root = await storeRoot()
     const create = job.type !== "verify"
-    this.#folder = await root.getDirectoryHandle(folderName(this.#name), { create }).catch(() => {
-      throw new ModelNotFoundError(`no model ${this.#name} is kept in this browser`)
-    })
+    try {
+      this.#folder = await root.getDirectoryHandle(folderName(this.#name), { create })
+    } catch (error) {
+      if (create) throw error
+      throw new ModelNotFoundError(`no model ${this.#name} is kept in this browser`, { cause: error })
+    }
     const known = await readManifest(this.#folder)
     if (job.type === "verify") return this.#verify(known)
     const plan = merged(job.manifest, known)

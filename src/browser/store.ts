@@ -60,8 +60,7 @@ export class ModelStore {
     const models: StoredModel[] = []
     for await (const [key, handle] of this.root) {
       if (handle.kind !== "directory" || !key.startsWith("m-")) continue
-      const folder = handle as FileSystemDirectoryHandle
-      models.push(await describe(decodeURIComponent(key.slice(2)), folder, await readManifest(folder)))
+      models.push(await describe(decodeURIComponent(key.slice(2)), handle, await readManifest(handle)))
     }
     return models.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }

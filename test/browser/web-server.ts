@@ -17,7 +17,7 @@ export interface WebServer {
   readonly origin: string
   /** Requests so far: method, path, range. */
   readonly requests: { method: string; path: string; range: string | undefined }[]
-  /** When set, an answer breaks off after so many bytes. */
+  /** When set, an answer to a range breaks off after so many bytes. */
   breakAfter: number | undefined
   close(): Promise<void>
 }
@@ -27,7 +27,7 @@ export interface WebServerOptions {
   readonly ranges?: boolean
 }
 
-/** Serves `folders`, by their first path segment. */
+/** Serves `folders`, by their first path segment; a value that is a file is served under every name. */
 export async function serveFolders(
   folders: Record<string, string>,
   { isolated, ranges = true }: WebServerOptions,
@@ -44,7 +44,9 @@ export async function serveFolders(
     }
     const [prefix, ...rest] = normalize(decodeURIComponent(pathname)).split(sep).filter(Boolean)
     const folder = folders[prefix]
-    const path = folder && join(folder, ...(pathname.endsWith("/") ? [...rest, "index.html"] : rest))
+    const inside = pathname.endsWith("/") ? [...rest, "index.html"] : rest
+    const isFile = folder !== undefined && (await stat(folder)).isFile()
+    const path = folder && (isFile ? folder : join(folder, ...inside))
     const found = path ? await stat(path).catch(() => undefined) : undefined
     if (!path || !found?.isFile()) return void response.writeHead(404).end()
     const span = ranges ? /^bytes=(\d+)-(\d*)$/.exec(range ?? "") : null
@@ -61,12 +63,13 @@ export async function serveFolders(
     })
     if (request.method === "HEAD") return void response.end()
     const handle = await open(path)
-    const cut = state.breakAfter
+    const cut = span ? state.breakAfter : undefined
     try {
       const bytes = Buffer.alloc(Math.min(last - first + 1, cut ?? Infinity))
       await handle.read(bytes, 0, bytes.length, first)
       response.write(bytes, () => {
-        if (cut !== undefined && bytes.length < last - first + 1) response.destroy()
+        // after a while: a browser throws away what the page has not yet read of an answer that breaks
+        if (cut !== undefined && bytes.length < last - first + 1) setTimeout(() => response.destroy(), 100)
         else response.end()
       })
     } finally {
