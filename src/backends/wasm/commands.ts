@@ -15,9 +15,17 @@ export function real(value: number): number {
   return floatBits[0]
 }
 
+/** Addresses of the tensors (or forms of tensors) that a command reads and writes, and which nothing else overlays. */
+export interface Flow {
+  readonly reads: readonly number[]
+  readonly writes: number
+}
+
 export class Recorder {
   readonly list: number
   count = 0
+  /** What the commands since the last wait write; empty when the last of them has no flow. */
+  readonly #written = new Set<number>()
   /** Page tables, indices and the like: written when recorded, free when the list has run. */
   readonly data: Arena
   /** Operands and results of another heap's operation: free when that operation is recorded, since lists run in order. */
@@ -37,8 +45,12 @@ export class Recorder {
     return this.count >= LIST_COMMANDS / 2
   }
 
-  /** Appends a command and returns its address. */
-  record(op: Op, units: number, args: readonly number[]): number {
+  /**
+   * Appends a command and returns its address. Threads wait for each other after every command, except where the
+   * next one reads nothing that was written since the last wait: `flow` tells. A command without it is waited for
+   * before and after.
+   */
+  record(op: Op, units: number, args: readonly number[], flow?: Flow): number {
     if (this.count === LIST_COMMANDS) throw new Error("an operation has too many tokens for one step")
     const address = this.list + this.count * COMMAND_BYTES
     const words = new Int32Array(this.heap.memory.buffer, address, COMMAND_BYTES / 4)
@@ -46,13 +58,14 @@ export class Recorder {
     words[WORD_OP] = op
     words[WORD_UNITS] = units
     words.set(args, WORD_ARGS)
+    if (flow && this.#written.size > 0 && !flow.reads.some((read) => this.#written.has(read))) {
+      new Int32Array(this.heap.memory.buffer, address - COMMAND_BYTES, WORD_ARGS)[WORD_NO_BARRIER] = 1
+    } else {
+      this.#written.clear()
+    }
+    if (flow) this.#written.add(flow.writes)
     this.count++
     return address
-  }
-
-  /** Lets the threads go on from this command to the next without waiting for each other. */
-  dropBarrier(command: number): void {
-    new Int32Array(this.heap.memory.buffer, command, COMMAND_BYTES / 4)[WORD_NO_BARRIER] = 1
   }
 
   /** Copies integers into the list's data. */
@@ -65,6 +78,7 @@ export class Recorder {
   /** Forgets the list after it has run. */
   clear(): void {
     this.count = 0
+    this.#written.clear()
     for (const arena of [this.data, this.staging]) {
       arena.reset()
       arena.trim()

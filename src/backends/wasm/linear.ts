@@ -1,15 +1,14 @@
 // How a linear becomes commands: one token streams the weight (LinearVector), many go through it panel by panel
 // (LinearMatrix), at most MAX_MATRIX_TOKENS at a time. A weight in another heap gets its operands copied over.
-import type { Recorder } from "./commands.js"
+import type { Flow, Recorder } from "./commands.js"
 import { DENSE_TOKENS, INT_TOKENS, MAX_MATRIX_TOKENS, Op } from "./opcodes.js"
 import { layouts, type WasmWeight } from "./weights.js"
 
 /** The backend as the recording functions see it. */
 export interface Recording {
   main(): Recorder
-  record(recorder: Recorder, op: Op, units: number, args: readonly number[]): void
+  record(recorder: Recorder, op: Op, units: number, args: readonly number[], flow?: Flow): void
   copy(from: Recorder, address: number, to: Recorder, target: number, bytes: number): void
-  threads(): number
 }
 
 interface LinearOperands {
@@ -33,12 +32,18 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
   if (recorder === main) {
     for (let first = 0; first < x.tokens; first += MAX_MATRIX_TOKENS) {
       const tokens = Math.min(MAX_MATRIX_TOKENS, x.tokens - first)
-      recordPart(backend, weight, op, {
-        ...x,
-        tokens,
-        address: x.address + first * x.stride,
-        target: x.target + first * N * 4,
-      })
+      recordPart(
+        backend,
+        weight,
+        op,
+        {
+          ...x,
+          tokens,
+          address: x.address + first * x.stride,
+          target: x.target + first * N * 4,
+        },
+        { reads: [x.address], writes: x.target },
+      )
     }
     return
   }
@@ -56,13 +61,13 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
   }
 }
 
-function recordPart(backend: Recording, weight: WasmWeight, op: Op, x: LinearOperands): void {
+function recordPart(backend: Recording, weight: WasmWeight, op: Op, x: LinearOperands, flow?: Flow): void {
   const [N, K] = weight.shape
   const { recorder, address } = weight.place
   const { kind, panelRows } = layouts[weight.kind]
   const panels = Math.ceil(N / panelRows)
   const units = op === Op.LinearVector ? Math.ceil(panels / vectorStreams) : panels
-  backend.record(recorder, op, units, [x.address, x.stride, address, x.target, x.tokens, K, N, kind])
+  backend.record(recorder, op, units, [x.address, x.stride, address, x.target, x.tokens, K, N, kind], flow)
 }
 
 interface FormOperands {
@@ -80,11 +85,14 @@ export const wholeTiles = (tokens: number): number => Math.ceil(tokens / DENSE_T
 export function recordQuantize(backend: Recording, x: FormOperands): void {
   const together = x.tokens === 1 ? 1 : INT_TOKENS
   const args = [x.source, x.target, x.columns, x.stride * together, together]
-  backend.record(backend.main(), Op.Quantize, x.tokens, args)
+  backend.record(backend.main(), Op.Quantize, x.tokens, args, { reads: [x.source], writes: x.target })
 }
 
 /** Activations as tiles of tokens. */
 export function recordInterleave(backend: Recording, x: FormOperands): void {
   const tiles = wholeTiles(x.tokens) / DENSE_TOKENS
-  backend.record(backend.main(), Op.Interleave, tiles, [x.source, x.target, x.tokens, x.columns])
+  backend.record(backend.main(), Op.Interleave, tiles, [x.source, x.target, x.tokens, x.columns], {
+    reads: [x.source],
+    writes: x.target,
+  })
 }

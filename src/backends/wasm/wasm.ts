@@ -18,7 +18,7 @@ import { isInteger, type WeightKind } from "../../weights/kind.js"
 import { type Backend, type BackendOptions, Interrupted, type WeightWriter } from "../backend.js"
 import { Arena } from "./arena.js"
 import { recordAttention } from "./attention.js"
-import { real, type Recorder } from "./commands.js"
+import { type Flow, real, type Recorder } from "./commands.js"
 import { loadProgram, type Program, type ProgramChoice } from "./features.js"
 import { align } from "./heap.js"
 import { recordInterleave, recordLinear, recordQuantize, wholeTiles } from "./linear.js"
@@ -192,8 +192,7 @@ export class WasmBackend implements Backend {
     checkRmsNorm(x, gain)
     const [tokens, columns] = x.shape
     const y = this.#make(x.shape)
-    const args = [this.#own(x).address, this.#own(gain).address, y.address, columns, real(epsilon)]
-    this.#record(Op.RmsNorm, tokens, args)
+    this.#record(Op.RmsNorm, tokens, y, [x, gain], [columns, real(epsilon)])
     return y
   }
 
@@ -201,8 +200,7 @@ export class WasmBackend implements Backend {
     checkRope(x, rotation)
     const [tokens, columns] = x.shape
     const y = this.#make(x.shape)
-    const args = [this.#own(x).address, this.#own(rotation).address, y.address, columns, rotation.shape[1]]
-    this.#record(Op.Rope, tokens, args)
+    this.#record(Op.Rope, tokens, y, [x, rotation], [columns, rotation.shape[1]])
     return y
   }
 
@@ -248,31 +246,25 @@ export class WasmBackend implements Backend {
     const source = this.#own(x)
     const [, columns] = x.shape
     const y = this.#make([indices.length, columns])
-    this.#record(Op.CopyRows, indices.length, [
-      source.address,
-      this.#main.integers(indices),
-      y.address,
-      columns,
-    ])
+    const args = [source.address, this.#main.integers(indices), y.address, columns]
+    this.#recordIn(this.#main, Op.CopyRows, indices.length, args)
     return y
   }
 
   /** What recordLinear and recordAttention may do to this backend. */
   readonly #recording = {
     main: (): Recorder => this.#main,
-    record: (recorder: Recorder, op: Op, units: number, args: readonly number[]): void =>
-      this.#recordIn(recorder, op, units, args),
+    record: (recorder: Recorder, op: Op, units: number, args: readonly number[], flow?: Flow): void =>
+      this.#recordIn(recorder, op, units, args, flow),
     copy: (from: Recorder, address: number, to: Recorder, target: number, bytes: number): void =>
       this.#recordCopy(from, address, to, target, bytes),
-    threads: (): number => this.threads,
   }
 
   #flat(name: string, op: Op, x: Tensor, y: Tensor): Tensor {
     checkSame(name, x, y)
     const sum = this.#make(x.shape)
     const count = elements(x.shape)
-    const args = [this.#own(x).address, this.#own(y).address, sum.address, count]
-    this.#record(op, Math.ceil(count / FLAT_UNIT), args)
+    this.#record(op, Math.ceil(count / FLAT_UNIT), sum, [x, y], [count])
     return sum
   }
 
@@ -311,14 +303,17 @@ export class WasmBackend implements Backend {
     return this.#scope ? this.#arena.allocate(bytes) : this.#main.heap.allocate(bytes)
   }
 
-  #record(op: Op, units: number, args: readonly number[]): void {
-    this.#recordIn(this.#main, op, units, args)
+  /** Records an operation that makes `y` from other tensors; `args` are where they are, and the rest. */
+  #record(op: Op, units: number, y: WasmTensor, inputs: readonly Tensor[], rest: readonly number[]): void {
+    const reads = inputs.map((input) => this.#own(input).address)
+    this.#recordIn(this.#main, op, units, [...reads, y.address, ...rest], { reads, writes: y.address })
   }
 
   /** Records an operation on another heap's memory as a command there and a call of it in the main list. */
-  #recordIn(recorder: Recorder, op: Op, units: number, args: readonly number[]): void {
-    const address = recorder.record(op, units, args)
-    if (recorder !== this.#main) this.#main.record(Op.RunInHeap, 1, [recorder.heap.index, address])
+  #recordIn(recorder: Recorder, op: Op, units: number, args: readonly number[], flow?: Flow): void {
+    const main = this.#main
+    if (recorder === main) main.record(op, units, args, flow)
+    else main.record(Op.RunInHeap, 1, [recorder.heap.index, recorder.record(op, units, args)])
   }
 
   #recordCopy(from: Recorder, address: number, to: Recorder, target: number, bytes: number): void {
