@@ -9,6 +9,7 @@ export type {
   ToolFunction,
   ToolMessage,
 } from "./chat/index.js"
+export type { ConstraintOptions } from "./constraints/index.js"
 export { type Answer, Generation } from "./engine/generation.js"
 export type { LoadProgress, ModelInfo } from "./engine/link.js"
 export type { ChatGenerateOptions } from "./engine/llama.js"

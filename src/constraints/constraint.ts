@@ -46,10 +46,13 @@ export class ConstraintState {
     return this.#masks.machine.configurations[this.#configuration].places.length === 0
   }
 
-  /** Sets the bits of the tokens that may come next: token t is bit t % 32 of word t / 32. Ends are not among them. */
-  allowed(bits: Int32Array): void {
+  /**
+   * The tokens that may come next: bit t % 32 of word t / 32 for token t. Those that only end the answer are not among
+   * them. The array is overwritten when the next state is asked.
+   */
+  allowed(): Int32Array {
     this.#refresh()
-    this.#masks.fill(this.#configuration, bits)
+    return this.#masks.of(this.#configuration)
   }
 
   /** Goes on by a token. False, and no text goes on from here, where the token was not allowed. */

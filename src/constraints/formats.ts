@@ -10,7 +10,8 @@ const offset = "(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)"
 const byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
 const label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 const hostname = `${label}(?:\\.${label}){0,3}`
-const atom = "[A-Za-z0-9_'+-]{1,32}"
+const atom = "[A-Za-z0-9_'+-]+"
+const domain = "[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*"
 const hex4 = "[0-9a-fA-F]{1,4}"
 const ipv6 = [
   `(?:${hex4}:){7}${hex4}`,
@@ -33,7 +34,7 @@ export const formatPatterns: ReadonlyMap<string, string> = new Map([
   ["time", `${clock}${offset}`],
   ["date-time", `${date}T${clock}${offset}`],
   ["duration", duration],
-  ["email", `${atom}(?:\\.${atom}){0,4}@${label}(?:\\.${label}){0,2}\\.[A-Za-z]{2,12}`],
+  ["email", `${atom}(?:\\.${atom})*@(?:${domain}\\.)+[A-Za-z]{2,}`],
   ["hostname", hostname],
   ["ipv4", `${byte}(?:\\.${byte}){3}`],
   ["ipv6", `(?:${ipv6})`],

@@ -43,6 +43,7 @@ export interface Configuration {
 const mostPlaces = 5_000
 /** Entries of the table of steps, 4 bytes each. */
 const mostSteps = 1 << 22
+/** Fewer than 2^24, so that two numbers make one key. */
 const mostCells = 300_000
 export const dead = 0
 
@@ -61,6 +62,8 @@ export class Machine {
   readonly #inside = new Frame(0, undefined, undefined)
   readonly #outside = new Frame(1, undefined, undefined)
   readonly #locals = new Map<string, Local>()
+  readonly #afterOne = new Map<number, number>()
+  readonly #afterMany = new Map<string, number>()
   readonly #known = new Map<string, number>()
   #cells = 1
   #frames = 2
@@ -76,7 +79,7 @@ export class Machine {
     this.steps = new Int32Array(64 * this.classes).fill(-1)
     this.steps.fill(dead, 0, this.classes)
     this.allow(1 << 20)
-    this.start = root.dead ? dead : this.#closure([[this.#inside, this.#cons(root, this.#end)]])
+    this.start = root.dead ? dead : this.#closure([this.#inside], [this.#cons(root, this.#end)])
   }
 
   /** Whether it has grown so much that it should be made anew. */
@@ -99,17 +102,36 @@ export class Machine {
   /** Fills one entry of the table, which may be replaced by a larger one. */
   compute(configuration: number, byteClass: number): number {
     const byte = this.#sample[byteClass]
-    const reached: [Frame, Cell][] = []
+    const frames: Frame[] = []
+    const cells: Cell[] = []
     for (const { local, frame } of this.configurations[configuration].places) {
-      for (const cell of local.cells) {
-        const edge = (cell.node as Switch).edges.find(({ lo, hi }) => lo <= byte && byte <= hi)
-        if (edge) reached.push([frame, this.#cons(edge.next, cell.tail!)])
-      }
       this.#spend(local.cells.length)
+      for (const { node, tail } of local.cells) {
+        const next = target(node as Switch, byte)
+        if (!next) continue
+        frames.push(frame)
+        cells.push(this.#cons(next, tail!))
+      }
     }
-    const next = reached.length === 0 ? dead : this.#closure(reached)
+    const next = this.#after(frames, cells)
     this.steps[configuration * this.classes + byteClass] = next
     return next
+  }
+
+  /** The closure of what a byte reached, each worked out once. */
+  #after(frames: readonly Frame[], cells: readonly Cell[]): number {
+    if (cells.length === 0) return dead
+    if (cells.length === 1) {
+      const key = frames[0].id * 2 ** 24 + cells[0].id
+      let known = this.#afterOne.get(key)
+      if (known === undefined) this.#afterOne.set(key, (known = this.#closure(frames, cells)))
+      return known
+    }
+    let key = ""
+    for (let i = 0; i < cells.length; i++) key += `${frames[i].id}:${cells[i].id},`
+    let known = this.#afterMany.get(key)
+    if (known === undefined) this.#afterMany.set(key, (known = this.#closure(frames, cells)))
+    return known
   }
 
   /** The places alone, without what they return to: leaving them ends the text. */
@@ -120,7 +142,7 @@ export class Machine {
   /** The configuration after the rule of this frame has ended. */
   popped(frame: Frame): number {
     if (!frame.parent) return dead
-    if (frame.popped === 0) frame.popped = this.#closure([[frame.parent, frame.goOn!]])
+    if (frame.popped === 0) frame.popped = this.#closure([frame.parent], [frame.goOn!])
     return frame.popped
   }
 
@@ -157,7 +179,7 @@ export class Machine {
   }
 
   /** Everything that can be reached without a byte. */
-  #closure(from: [Frame, Cell][]): number {
+  #closure(fromFrames: readonly Frame[], fromCells: readonly Cell[]): number {
     const seen = new Map<Frame, Set<Cell>>()
     const todo: [Frame, Cell][] = []
     let count = 0
@@ -169,7 +191,7 @@ export class Machine {
       todo.push([frame, cell])
       if (++count > 4 * mostPlaces) tooAmbiguous()
     }
-    for (const [frame, cell] of from) add(frame, cell)
+    fromCells.forEach((cell, i) => add(fromFrames[i], cell))
     const places = new Map<Frame, Cell[]>()
     let ends = false
     for (let next = todo.pop(); next; next = todo.pop()) {
@@ -235,6 +257,20 @@ export class Machine {
     this.#work += work
     if (this.#work > this.#budget) tooAmbiguous()
   }
+}
+
+/** Where a switch leads by a byte; edges are in order. */
+function target({ edges }: Switch, byte: number): Node | undefined {
+  let low = 0
+  let high = edges.length - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const edge = edges[middle]
+    if (byte < edge.lo) high = middle - 1
+    else if (byte > edge.hi) low = middle + 1
+    else return edge.next
+  }
+  return undefined
 }
 
 function tooAmbiguous(): never {

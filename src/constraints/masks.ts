@@ -23,7 +23,9 @@ export class Masks {
   machine: Machine
   /** Changes when the machine was made anew: configurations of the old one mean nothing then. */
   generation = 0
+  /** Words of the vocabulary; one more takes the bit of no token. */
   readonly words: number
+  readonly #bits: Int32Array
   readonly #expressions: Expressions
   readonly #root: Node
   readonly #trie: TokenTrie
@@ -35,7 +37,8 @@ export class Masks {
     this.#expressions = expressions
     this.#root = root
     this.#trie = trie
-    this.words = (trie.vocabularySize + 31) >>> 5
+    this.words = trie.noToken >>> 5
+    this.#bits = new Int32Array(this.words + 1)
     this.#states = new Int32Array(trie.longest + 1)
     this.machine = new Machine(expressions, root)
   }
@@ -55,9 +58,9 @@ export class Masks {
     this.#maskBytes = 0
   }
 
-  /** Sets the bits of the tokens that may come at this configuration. */
-  fill(configuration: number, bits: Int32Array): void {
-    bits.fill(0)
+  /** The tokens that may come at this configuration: bit t % 32 of word t / 32. Overwritten by the next call. */
+  of(configuration: number): Int32Array {
+    const bits = this.#bits.fill(0)
     this.machine.allow(mostWork)
     for (const { local, frame } of this.machine.configurations[configuration].places) {
       const mask = this.#of(this.machine.shortened(local, this.#trie.longest))
@@ -65,6 +68,8 @@ export class Masks {
       else for (const token of mask.tokens!) bits[token >>> 5] |= 1 << (token & 31)
       if (mask.exits.length > 0) this.#leave(mask.exits, frame, bits)
     }
+    bits[this.words] = 0
+    return bits
   }
 
   #leave(exits: Int32Array, frame: Frame, bits: Int32Array): void {
@@ -76,9 +81,10 @@ export class Masks {
   #of(local: Local): LocalMask {
     const known = this.#masks.get(local)
     if (known) return known
-    const bits = new Int32Array(this.words)
+    const bits = new Int32Array(this.words + 1)
     const exits: number[] = []
     this.#walk(0, this.machine.alone(local), bits, exits)
+    bits[this.words] = 0
     let count = 0
     for (const word of bits) count += ones(word)
     const few = count < this.words
@@ -96,7 +102,7 @@ export class Masks {
   /** Sets the bits of the tokens under a node of the trie that can be read from a configuration. */
   #walk(from: number, configuration: number, bits: Int32Array, exits?: number[]): void {
     const { machine } = this
-    const { end, depth, byte, token, twin } = this.#trie
+    const { end, depth, byte, token, twin, hasTwins } = this.#trie
     const { classOf, classes, ends } = machine
     const states = this.#states
     let { steps } = machine
@@ -115,7 +121,10 @@ export class Masks {
         continue
       }
       states[depth[node]] = after
-      for (let id = token[node]; id >= 0; id = twin[id]) bits[id >>> 5] |= 1 << (id & 31)
+      // a node without a token sets a bit that stands for nothing: cheaper than a branch
+      let id = token[node]
+      bits[id >>> 5] |= 1 << (id & 31)
+      if (hasTwins) while ((id = twin[id]) >= 0) bits[id >>> 5] |= 1 << (id & 31)
       if (exits && ends[after] && end[node] > node + 1) exits.push(node)
       node++
     }

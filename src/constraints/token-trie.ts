@@ -1,13 +1,15 @@
 // The bytes of a vocabulary as a trie in preorder: the tokens that begin alike stand together, and those behind a
 // byte that cannot be are passed over at once. Made once a vocabulary.
-import type { Tokenizer } from "../tokenizer/index.js"
+import { TokenKind, type VocabularyData } from "../tokenizer/vocabulary.js"
 
-/** What of a tokenizer is needed here. */
-export type TokenBytes = Pick<Tokenizer, "size" | "tokenBytes" | "isSpecial">
+/** What of a vocabulary is needed here: all bytes, where each token begins in them, and what it is. */
+export type TokenBytes = Pick<VocabularyData, "bytes" | "offsets" | "kinds">
 
 export class TokenTrie {
   /** Ids are below this. */
   readonly vocabularySize: number
+  /** An id above all tokens, a multiple of 32. */
+  readonly noToken: number
   /** Bytes of the longest token. */
   readonly longest: number
   /** Number of nodes. Node 0 is the root; the nodes under node i are i + 1 to end[i] - 1. */
@@ -16,23 +18,25 @@ export class TokenTrie {
   readonly depth: Uint16Array
   /** The byte that leads to the node. */
   readonly byte: Uint8Array
-  /** The token that ends here, or -1. */
+  /** The token that ends here, or `noToken`. */
   readonly token: Int32Array
   /** For each token another one with the same bytes, or -1. */
   readonly twin: Int32Array
-  readonly #tokenizer: TokenBytes
+  readonly hasTwins: boolean
+  readonly #tokens: TokenBytes
 
   /** Special tokens and those without bytes are left out. Linear in the bytes of the vocabulary. */
-  constructor(tokenizer: TokenBytes) {
-    this.#tokenizer = tokenizer
-    this.vocabularySize = tokenizer.size
-    const ids: number[] = []
+  constructor(tokens: TokenBytes) {
+    this.#tokens = tokens
+    const { bytes, offsets, kinds } = tokens
+    const size = kinds.length
+    this.vocabularySize = size
+    this.noToken = (size + 31) & ~31
     let total = 0
     let longest = 0
-    for (let id = 0; id < tokenizer.size; id++) {
-      const { length } = tokenizer.tokenBytes(id)
-      if (length === 0 || tokenizer.isSpecial(id)) continue
-      ids.push(id)
+    for (let id = 0; id < size; id++) {
+      if (!isText(kinds[id])) continue
+      const length = offsets[id + 1] - offsets[id]
       total += length
       longest = Math.max(longest, length)
     }
@@ -45,11 +49,13 @@ export class TokenTrie {
     const byteOf = new Uint8Array(total + 1)
     const tokenOf = new Int32Array(total + 1).fill(-1)
     const shift = 32 - Math.log2(slots)
-    this.twin = new Int32Array(tokenizer.size).fill(-1)
+    this.twin = new Int32Array(this.noToken + 1).fill(-1)
     let nodes = 1
-    for (const id of ids) {
+    for (let id = 0; id < size; id++) {
+      if (!isText(kinds[id]) || offsets[id + 1] === offsets[id]) continue
       let node = 0
-      for (const byte of tokenizer.tokenBytes(id)) {
+      for (let at = offsets[id]; at < offsets[id + 1]; at++) {
+        const byte = bytes[at]
         const key = ((node << 8) | byte) + 1
         let slot = Math.imul(key, 0x9e3779b1) >>> shift
         while (table[2 * slot] !== key && table[2 * slot] !== 0) slot = (slot + 1) & (slots - 1)
@@ -65,11 +71,12 @@ export class TokenTrie {
       this.twin[id] = tokenOf[node]
       tokenOf[node] = id
     }
+    this.hasTwins = this.twin.some((id) => id >= 0)
     this.size = nodes
     this.end = new Int32Array(nodes)
     this.depth = new Uint16Array(nodes)
     this.byte = new Uint8Array(nodes)
-    this.token = new Int32Array(nodes).fill(-1)
+    this.token = new Int32Array(nodes).fill(this.noToken)
     // from insertion order to preorder
     const placed = new Int32Array(longest + 1)
     const source = new Int32Array(longest + 1)
@@ -91,13 +98,16 @@ export class TokenTrie {
       child[depth] = firstChild[next]
       this.depth[at] = depth
       this.byte[at] = byteOf[next]
-      this.token[at++] = tokenOf[next]
+      if (tokenOf[next] >= 0) this.token[at] = tokenOf[next]
+      at++
     }
   }
 
+  /** The bytes of a token; none for one that is no text. */
   bytesOf(token: number): Uint8Array {
-    return token < this.vocabularySize && !this.#tokenizer.isSpecial(token)
-      ? this.#tokenizer.tokenBytes(token)
-      : new Uint8Array(0)
+    const { bytes, offsets, kinds } = this.#tokens
+    return isText(kinds[token]) ? bytes.subarray(offsets[token], offsets[token + 1]) : new Uint8Array(0)
   }
 }
+
+const isText = (kind: number | undefined): boolean => kind === TokenKind.ordinary || kind === TokenKind.added

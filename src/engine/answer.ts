@@ -1,5 +1,7 @@
 // One answer of a task: its tokens, how the next is chosen, the text that can be shown, and when it ends.
 import type { Tokenizer } from "../tokenizer/index.js"
+import type { Constraint, ConstraintState } from "../constraints/index.js"
+import { constrain } from "./constrain.js"
 import type { FinishReason, Piece } from "./options.js"
 import type { GenerateRequest } from "./protocol.js"
 import { uniform } from "./random.js"
@@ -23,6 +25,8 @@ export class Task {
     readonly request: GenerateRequest,
     readonly tokenizer: Tokenizer,
     readonly contextLength: number,
+    /** What all answers keep to. */
+    readonly constraint?: Constraint,
   ) {
     const { sampling } = request
     this.promptTokens = sampling.repetitionPenalty === 1 ? new Set() : new Set(request.prompt)
@@ -48,6 +52,7 @@ export class Answer implements Sequence, TokenHistory {
   readonly #tokens: number[] = []
   readonly #decoder
   readonly #stops: StopStrings
+  readonly #constraint: ConstraintState | undefined
 
   constructor(
     readonly task: Task,
@@ -57,6 +62,7 @@ export class Answer implements Sequence, TokenHistory {
     this.order = task.order + index / 1024
     this.#decoder = tokenizer.decoder({ after: request.prompt.at(-1) })
     this.#stops = new StopStrings(request.stop)
+    this.#constraint = task.constraint?.begin()
   }
 
   get length(): number {
@@ -84,18 +90,26 @@ export class Answer implements Sequence, TokenHistory {
   next(logits: Float32Array, sampler: Sampler): Piece {
     const { request, stopTokens, tokenizer } = this.task
     const { sampling, logprobs: alternatives } = request
+    const constraint = this.#constraint
+    if (constraint?.mustEnd) return this.end("stop")
     const raw = alternatives === undefined ? undefined : logits.slice()
     penalize(logits, sampling, this)
+    if (constraint) constrain(logits, constraint, stopTokens)
     const random = uniform((request.seed + this.index) % 2 ** 53, this.#tokens.length)
     const token = sampler.choose(logits, sampling, random)
     if (stopTokens.has(token)) return this.end("stop")
     this.#tokens.push(token)
+    constraint?.accept(token)
     this.generated.set(token, (this.generated.get(token) ?? 0) + 1)
     // a model may have more rows than its tokenizer has tokens; those stand for nothing
     const { text, stopped } = this.#stops.push(token < tokenizer.size ? this.#decoder.push(token) : "")
     const logprobs = raw && this.#logprobs(raw, token, alternatives!, sampler)
     const piece: Piece = { text, token, index: this.index, ...(logprobs && { logprobs }) }
     if (stopped) return { ...piece, ...this.#ending("stop") }
+    if (constraint?.mustEnd) {
+      const end = this.end("stop")
+      return { ...piece, ...end, text: text + end.text }
+    }
     const full =
       this.#tokens.length === request.maxTokens || (!this.slides && this.length >= this.task.contextLength)
     if (!full) return piece

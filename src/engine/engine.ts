@@ -16,6 +16,7 @@ import type { Tokenizer } from "../tokenizer/index.js"
 import { Answer, Task } from "./answer.js"
 import { compute, wanted } from "./compute.js"
 import { Embedding } from "./embedding.js"
+import { Constraints } from "./constrain.js"
 import { toErrorData } from "./error-data.js"
 import type { Piece } from "./options.js"
 import { Pace } from "./pace.js"
@@ -51,6 +52,7 @@ export class Engine {
   readonly #scheduler: Scheduler
   readonly #sampler: Sampler
   readonly #pace: Pace
+  readonly #constraints: Constraints
   readonly #tasks = new Map<number, Task>()
   readonly #scorings = new Map<number, Scoring | Embedding>()
   #orders = 0
@@ -78,6 +80,7 @@ export class Engine {
       scoredRows: Math.max(1, Math.floor(mostScoredLogits / vocabularySize)),
     })
     this.#sampler = new Sampler(vocabularySize)
+    this.#constraints = new Constraints(parts.tokenizer)
     this.#pace = new Pace(parts.backend.interrupt !== undefined)
   }
 
@@ -95,7 +98,8 @@ export class Engine {
       const unknown = sampling.logitBias.find(([token]) => token >= model.config.vocabularySize)
       if (unknown)
         throw new InvalidOptionError(`logitBias names token ${unknown[0]}, which the model does not have`)
-      const task = new Task(id, this.#orders++, request, tokenizer, contextLength)
+      const constraint = request.constraint && this.#constraints.of(request.constraint)
+      const task = new Task(id, this.#orders++, request, tokenizer, contextLength, constraint)
       this.#tasks.set(id, task)
       if (maxTokens === 0) {
         for (let index = 1; index < n; index++) task.answers.push(new Answer(task, index))

@@ -7,6 +7,7 @@ import type { ModelConfig } from "../model/config.js"
 import { Tokenizer } from "../tokenizer/index.js"
 import { withToolCalls } from "./chat-pieces.js"
 import { EngineClient } from "./client.js"
+import { constraintText } from "./constrain.js"
 import { Generation } from "./generation.js"
 import type { LoadedModel, LoadProgress, ModelInfo, OpenLink } from "./link.js"
 import { checkGenerateOptions, type GenerateOptions } from "./options.js"
@@ -153,6 +154,7 @@ export class Llama implements AsyncDisposable {
       logprobs: logprobs === false ? undefined : logprobs === true ? 0 : logprobs,
       n: options.n ?? 1,
       slide: options.contextOverflow === "slide",
+      constraint: options.constraint && constraintText(options.constraint),
     }
   }
 

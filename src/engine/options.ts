@@ -2,10 +2,24 @@
 // boundary, then passed between threads as plain data.
 import { z } from "zod"
 import type { ToolCall } from "../chat/index.js"
+import type { ConstraintOptions } from "../constraints/index.js"
 import { InvalidOptionError } from "../errors/index.js"
 
 const token = z.number().int().nonnegative()
 const stopString = z.string().min(1).max(10_000)
+
+const constraint = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("json_object") }),
+  z.strictObject({
+    type: z.literal("json_schema"),
+    schema: z.custom<object | boolean>(
+      (value) => typeof value === "boolean" || (typeof value === "object" && value !== null),
+      "a schema is an object, true or false",
+    ),
+  }),
+  z.strictObject({ type: z.literal("regex"), pattern: z.string() }),
+  z.strictObject({ type: z.literal("grammar"), grammar: z.string() }),
+])
 
 /** What `generate` and `chat` take beside the prompt; see `GenerateOptions` for the meaning of each. */
 export const generateOptions = z.strictObject({
@@ -27,6 +41,7 @@ export const generateOptions = z.strictObject({
   logprobs: z.union([z.boolean(), z.number().int().min(0).max(20)]).optional(),
   n: z.number().int().min(1).max(128).optional(),
   contextOverflow: z.enum(["error", "slide"]).optional(),
+  constraint: constraint.optional(),
   special: z.boolean().optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
 })
@@ -68,6 +83,12 @@ export interface GenerateOptions {
   n?: number
   /** When the context is full: end with an error before the start and "length" after it, or let the oldest tokens go. */
   contextOverflow?: "error" | "slide"
+  /**
+   * What the answer has to be: a JSON object, JSON under a schema, a match of a pattern or of a GBNF grammar. Other
+   * tokens are never chosen; stop tokens only where the answer is whole. Log probabilities stay those of the model.
+   * An answer that maxTokens cuts off has the finishReason "length" and may be incomplete.
+   */
+  constraint?: ConstraintOptions
   /** Reads special tokens in a prompt string, such as <|eot_id|>. Only for text that you wrote yourself. */
   special?: boolean
   /** Ends the answer early: the iteration throws the signal's reason. */

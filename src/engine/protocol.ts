@@ -2,6 +2,7 @@
 // checks every request before it acts on it; what it answers it made itself.
 import { z } from "zod"
 import { InvalidOptionError } from "../errors/index.js"
+import { longestConstraint } from "./constrain.js"
 import type { ErrorData } from "./error-data.js"
 import type { Piece } from "./options.js"
 
@@ -33,6 +34,13 @@ export const generateRequest = z.strictObject({
   logprobs: z.number().int().min(0).max(20).optional(),
   n: z.number().int().min(1).max(128),
   slide: z.boolean(),
+  /** A schema as JSON, a pattern or a grammar that the answers keep to. */
+  constraint: z
+    .strictObject({
+      type: z.enum(["json_object", "json_schema", "regex", "grammar"]),
+      text: z.string().max(longestConstraint),
+    })
+    .optional(),
   /** Pieces that may be sent before the first grant of more. */
   credit: z.number().int().positive(),
 })
