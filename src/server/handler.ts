@@ -65,7 +65,6 @@ export function createHandler(
   models: Models | Readonly<Record<string, Llama | ModelEntry>>,
   options: HandlerOptions = {},
 ): Handler {
-  const stop = new AbortController()
   const facts = new WeakMap<Request, { facts: RequestFacts; done?: Promise<void> }>()
   const context: ServerContext = {
     models: models instanceof Models ? models : new Models(models),
@@ -73,7 +72,7 @@ export function createHandler(
     metrics: new Metrics(),
     responses: new ResponseStore(options.maxResponses ?? 1000, 64 * 2 ** 20),
     limits: { maxBodyBytes: options.maxBodyBytes ?? 4 * 2 ** 20, bodyTimeout: options.bodyTimeout ?? 30_000 },
-    stopped: stop.signal,
+    active: new Set(),
     note: (request, more, done) => {
       const before = facts.get(request)
       facts.set(request, { facts: { ...before?.facts, ...more }, done: done ?? before?.done })
@@ -112,7 +111,7 @@ export function createHandler(
     drain: () => context.gate.close(),
     close: async () => {
       const empty = context.gate.close()
-      stop.abort(shuttingDown())
+      for (const abort of context.active) abort.abort(shuttingDown())
       await empty
       await context.models.dispose()
     },

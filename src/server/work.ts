@@ -15,8 +15,8 @@ export interface ServerContext {
   readonly metrics: Metrics
   readonly limits: BodyLimits
   readonly responses: ResponseStore
-  /** Aborted when what runs has to end at once. */
-  readonly stopped: AbortSignal
+  /** What runs or waits, to be ended at once when the server has to. */
+  readonly active: Set<AbortController>
   /** What the log says of a request, for the route to fill in; it is written once `done` has resolved. */
   note(request: Request, facts: RequestFacts, done?: Promise<void>): void
 }
@@ -71,15 +71,13 @@ export class Work {
     const start = performance.now()
     const abort = new AbortController()
     const onClient = () => abort.abort(request ? clientGone() : signal?.reason)
-    const onServer = () => abort.abort(context.stopped.reason)
     const unlisten = () => {
       signal?.removeEventListener("abort", onClient)
-      context.stopped.removeEventListener("abort", onServer)
+      context.active.delete(abort)
     }
     if (signal?.aborted) onClient()
-    if (context.stopped.aborted) onServer()
     signal?.addEventListener("abort", onClient, { once: true })
-    context.stopped.addEventListener("abort", onServer, { once: true })
+    context.active.add(abort)
     let leave = unlisten
     try {
       context.models.check(model) // refused before it waits

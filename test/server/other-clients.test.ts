@@ -1,6 +1,6 @@
 // Clients of other makers, unmodified: Vercel's AI SDK and LangChain.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
-import { AIMessageChunk, HumanMessage } from "@langchain/core/messages"
+import { type AIMessageChunk, HumanMessage } from "@langchain/core/messages"
 import { tool as langchainTool } from "@langchain/core/tools"
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai"
 import { embed, generateText, stepCountIs, streamText, tool } from "ai"

@@ -1,0 +1,246 @@
+// Load on `cria serve` from a second process: many connections, some of them rude, against the same requests given to
+// the engine directly. Linux only where it reads processor time.
+// npx tsx bench/server-load.ts [model] [--connections 200] [--requests 600] [--tokens 64] [--rounds 3]
+// Needs a build, and a model: a path, or ../shared/reference/stories260K.
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { Agent, get, request as httpRequest } from "node:http"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import type * as cria from "../src/index.js"
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    connections: { type: "string", default: "200" },
+    requests: { type: "string", default: "600" },
+    tokens: { type: "string", default: "64" },
+    running: { type: "string", default: "32" },
+    threads: { type: "string", default: "1" },
+    rounds: { type: "string", default: "3" },
+  },
+})
+const stories = fileURLToPath(new URL("../../shared/reference/stories260K/stories260K.bin", import.meta.url))
+const model = positionals[0] ?? stories
+const [connections, requests, tokens, running, threads, rounds] = (
+  ["connections", "requests", "tokens", "running", "threads", "rounds"] as const
+).map((name) => Number(values[name]))
+if (!existsSync(model)) {
+  console.log(`there is no model at ${model}: name one`)
+  process.exit(1)
+}
+
+const prompt = "Once upon a time there was a little llama"
+/** Keeps the stories model from ending early, so that all requests are of one length. */
+const bias = { 1: -100, 2: -100 }
+
+interface Outcome {
+  readonly kind: "done" | "dropped" | "refused" | "error"
+  readonly firstToken?: number
+  readonly tokens: number
+  readonly detail?: string
+}
+
+type Manner = "polite" | "dropping" | "slow"
+
+function ask(url: URL, agent: Agent, stream: boolean, manner: Manner, seed: number): Promise<Outcome> {
+  const body = JSON.stringify({
+    model: "m",
+    prompt,
+    max_tokens: tokens,
+    logit_bias: bias,
+    seed,
+    temperature: 1,
+    stream,
+    ...(stream && { stream_options: { include_usage: true } }),
+  })
+  return new Promise((resolve) => {
+    const start = performance.now()
+    let firstToken: number | undefined
+    let events = 0
+    let text = ""
+    const end = (outcome: Omit<Outcome, "firstToken" | "tokens">, counted = events) =>
+      resolve({ ...outcome, firstToken, tokens: counted })
+    const outgoing = httpRequest(
+      new URL("/v1/completions", url),
+      {
+        method: "POST",
+        agent,
+        headers: { "content-type": "application/json", "content-length": body.length },
+      },
+      (incoming) => {
+        incoming.setEncoding("utf8")
+        incoming.on("data", (chunk: string) => {
+          firstToken ??= performance.now() - start
+          events += chunk.split("data: {").length - 1
+          text = (text + chunk).slice(-400)
+          if (manner === "dropping" && events > tokens / 3) {
+            outgoing.destroy()
+            end({ kind: "dropped" })
+          }
+          if (manner === "slow") {
+            incoming.pause()
+            setTimeout(() => incoming.resume(), 20)
+          }
+        })
+        incoming.on("end", () => {
+          if (incoming.statusCode === 429 || incoming.statusCode === 503) return end({ kind: "refused" })
+          const counted = Number(/"completion_tokens":(\d+)/.exec(text)?.[1] ?? 0)
+          const whole = incoming.statusCode === 200 && (!stream || text.endsWith("data: [DONE]\n\n"))
+          end(whole ? { kind: "done" } : { kind: "error", detail: `${incoming.statusCode} ${text}` }, counted)
+        })
+        incoming.on("error", (error) => end({ kind: "error", detail: error.message }))
+      },
+    )
+    outgoing.on("error", (error) => end({ kind: "error", detail: error.message }))
+    outgoing.end(body)
+  })
+}
+
+/** `parallel` connections that ask one thing after the other. */
+async function load(
+  url: URL,
+  parallel: number,
+  count: number,
+  stream: boolean,
+  rude: boolean,
+): Promise<Outcome[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: parallel })
+  const outcomes: Outcome[] = []
+  let next = 0
+  await Promise.all(
+    Array.from({ length: parallel }, async () => {
+      while (next < count) {
+        const seed = next++
+        const manner: Manner = !rude
+          ? "polite"
+          : seed % 3 === 0
+            ? "dropping"
+            : seed % 10 === 1
+              ? "slow"
+              : "polite"
+        outcomes.push(await ask(url, agent, stream, manner, seed))
+      }
+    }),
+  )
+  agent.destroy()
+  return outcomes
+}
+
+const quantile = (numbers: number[], q: number): number =>
+  numbers.toSorted((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(q * numbers.length))]
+
+/** Milliseconds of processor time of the main thread and of all others. */
+function processorTime(pid: number): { main: number; others: number } {
+  let [main, others] = [0, 0]
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const fields = readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8").split(") ")[1].split(" ")
+    const milliseconds = (Number(fields[11]) + Number(fields[12])) * 10
+    if (Number(task) === pid) main += milliseconds
+    else others += milliseconds
+  }
+  return { main, others }
+}
+
+const residentMegabytes = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024
+
+async function direct(): Promise<{ rate: number; microseconds: number }> {
+  const { Llama } = (await import(new URL("../dist/index.js", import.meta.url).href)) as typeof cria
+  const llama = await Llama.load(model, { threads })
+  const run = async (count: number) => {
+    let next = 0
+    let made = 0
+    const start = performance.now()
+    await Promise.all(
+      Array.from({ length: running }, async () => {
+        while (next < count) {
+          const options = { maxTokens: tokens, seed: next++, temperature: 1, logitBias: bias }
+          for await (const piece of llama.generate(prompt, options)) if (piece.token !== undefined) made++
+        }
+      }),
+    )
+    return made / ((performance.now() - start) / 1000)
+  }
+  await run(running * 2)
+  const before = processorTime(process.pid)
+  const rate = await run(requests / 2)
+  const after = processorTime(process.pid)
+  await llama.dispose()
+  return { rate, microseconds: ((after.main - before.main) * 1000) / ((requests / 2) * tokens) }
+}
+
+async function startServer(): Promise<{ child: ChildProcess; url: URL }> {
+  const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url))
+  const options =
+    `--threads ${threads} --max-running ${running} --max-queue ${connections} --port 0 --json`.split(" ")
+  const child = spawn(process.execPath, [main, "serve", "--model", `m=${model}`, ...options], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const lines = createInterface({ input: child.stdout })
+  const url = await new Promise<URL>((resolve, reject) => {
+    lines.on("line", (line) => {
+      const entry = JSON.parse(line) as { event: string; url: string; message?: string }
+      if (entry.event === "listening") resolve(new URL(entry.url))
+      if (entry.event === "error") console.log("server:", entry.message)
+    })
+    child.on("exit", (code) => reject(new Error(`the server ended with code ${code}`)))
+  })
+  return { child, url }
+}
+
+const metric = async (url: URL, pattern: RegExp): Promise<number> =>
+  new Promise((resolve, reject) => {
+    get(new URL("/metrics", url), (incoming) => {
+      let text = ""
+      incoming.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
+      incoming.on("end", () => resolve(Number(pattern.exec(text)?.[1])))
+    }).on("error", reject)
+  })
+
+const number = (value: number, digits = 0) => value.toFixed(digits).padStart(8)
+const alone = await direct()
+console.log(
+  `engine alone, ${running} at a time: ${number(alone.rate)} tokens/s, main thread ${number(alone.microseconds, 1)} µs a token`,
+)
+
+const { child, url } = await startServer()
+const pid = child.pid!
+await load(url, running, running * 2, true, false)
+for (const stream of [false, true]) {
+  const before = processorTime(pid)
+  const start = performance.now()
+  const outcomes = await load(url, running, requests / 2, stream, false)
+  const made = outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
+  const rate = made / ((performance.now() - start) / 1000)
+  const after = processorTime(pid)
+  const [main, others] = [(after.main - before.main) * 1000, (after.others - before.others) * 1000]
+  console.log(
+    `over HTTP, ${stream ? "streamed" : "whole   "}, ${running} at a time: ${number(rate)} tokens/s, ` +
+      `main thread ${number(main / made, 1)} µs a token, engine ${number(others / made, 1)} µs a token`,
+  )
+}
+
+console.log(
+  `${connections} connections, a third drops out, a tenth reads slowly; resident ${number(residentMegabytes(pid))} MB before`,
+)
+for (let round = 0; round < rounds; round++) {
+  const start = performance.now()
+  const outcomes = await load(url, connections, requests, true, true)
+  const seconds = (performance.now() - start) / 1000
+  const count = (kind: Outcome["kind"]) => outcomes.filter((outcome) => outcome.kind === kind).length
+  const first = outcomes.flatMap(({ firstToken }) => firstToken ?? [])
+  const made = outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  const left = await metric(url, /cria_batch_size\{[^}]*\} (\d+)/)
+  const used = await metric(url, /cria_cache_pages\{[^}]*"used"\} (\d+)/)
+  console.log(
+    `  round ${round + 1}: ${count("done")} done, ${count("dropped")} dropped, ${count("refused")} refused, ` +
+      `${count("error")} errors; first token p50 ${number(quantile(first, 0.5))} p99 ${number(quantile(first, 0.99))} ms; ` +
+      `${number(made / seconds)} tokens/s; after it ${left} running, ${used} pages, resident ${number(residentMegabytes(pid))} MB`,
+  )
+  for (const { detail } of outcomes.filter(({ kind }) => kind === "error").slice(0, 3))
+    console.log("   ", detail)
+}
+child.kill("SIGTERM")
