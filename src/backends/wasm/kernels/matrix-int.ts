@@ -105,15 +105,21 @@ function unpackGroups(kind: i32, block: usize, groups: i32): void {
   v128.store(sums, f1, 16)
 }
 
-/** `rows` / 8 times: minima times a group's sums of activations onto the float sums of four tokens. */
-function addMinima(sums: usize, minima: usize, totals: usize, rows: i32): void {
-  for (let token: usize = 0; token < <usize>INT_TOKENS * 4; token += 4) {
-    const t = f32x4.splat(<f32>load<i32>(totals + token))
-    for (let i: usize = 0; i < <usize>rows * 4; i += 16) {
-      v128.store(sums + i, madd(t, v128.load(minima + i), v128.load(sums + i)))
-    }
-    sums += 64
-  }
+/** Minima of 8 rows times a group's sum of activations onto the float sums of one token. */
+@inline function addMinimum(sums: usize, minima: usize, total: usize): void {
+  const t = f32x4.splat(<f32>load<i32>(total))
+  const f0 = madd(t, v128.load(minima), v128.load(sums))
+  const f1 = madd(t, v128.load(minima, 16), v128.load(sums, 16))
+  v128.store(sums, f0)
+  v128.store(sums, f1, 16)
+}
+
+/** The same for four tokens. */
+function addMinima(sums: usize, minima: usize, totals: usize): void {
+  addMinimum(sums, minima, totals)
+  addMinimum(sums + 64, minima, totals + 4)
+  addMinimum(sums + 128, minima, totals + 8)
+  addMinimum(sums + 192, minima, totals + 12)
 }
 
 /**
@@ -152,7 +158,7 @@ function tile7(groups: i32, tile: usize, scales: usize, minima: bool, x: usize, 
     addGroup(sums + 64, scales, i32x4.extadd_pairwise_i16x8_s(a10), i32x4.extadd_pairwise_i16x8_s(a11))
     addGroup(sums + 128, scales, i32x4.extadd_pairwise_i16x8_s(a20), i32x4.extadd_pairwise_i16x8_s(a21))
     addGroup(sums + 192, scales, i32x4.extadd_pairwise_i16x8_s(a30), i32x4.extadd_pairwise_i16x8_s(a31))
-    if (minima) addMinima(sums, scales + (MINIMA - SCALES), perGroup, 8)
+    if (minima) addMinima(sums, scales + (MINIMA - SCALES), perGroup)
     perGroup += INT_TOKENS * 4
     scales += 64
   }
@@ -213,7 +219,10 @@ function tile7Wide(groups: i32, tile: usize, scales: usize, minima: bool, x: usi
     addGroup(sums + 160, scales + 32, i32x4.extadd_pairwise_i16x8_s(a22), i32x4.extadd_pairwise_i16x8_s(a23))
     addGroup(sums + 192, scales, i32x4.extadd_pairwise_i16x8_s(a30), i32x4.extadd_pairwise_i16x8_s(a31))
     addGroup(sums + 224, scales + 32, i32x4.extadd_pairwise_i16x8_s(a32), i32x4.extadd_pairwise_i16x8_s(a33))
-    if (minima) addMinima(sums, scales + (MINIMA - SCALES), perGroup, 16)
+    if (minima) {
+      addMinima(sums, scales + (MINIMA - SCALES), perGroup)
+      addMinima(sums + 32, scales + 32 + (MINIMA - SCALES), perGroup)
+    }
     perGroup += INT_TOKENS * 4
     scales += 64
   }
@@ -252,7 +261,7 @@ function tile16(groups: i32, tile: usize, scales: usize, minima: bool, x: usize,
     addGroup(sums + 64, scales, a10, a11)
     addGroup(sums + 128, scales, a20, a21)
     addGroup(sums + 192, scales, a30, a31)
-    if (minima) addMinima(sums, scales + (MINIMA - SCALES), perGroup, 8)
+    if (minima) addMinima(sums, scales + (MINIMA - SCALES), perGroup)
     perGroup += INT_TOKENS * 4
     scales += 64
   }
@@ -313,7 +322,10 @@ function tile16Wide(groups: i32, tile: usize, scales: usize, minima: bool, x: us
     addGroup(sums + 160, scales + 32, a22, a23)
     addGroup(sums + 192, scales, a30, a31)
     addGroup(sums + 224, scales + 32, a32, a33)
-    if (minima) addMinima(sums, scales + (MINIMA - SCALES), perGroup, 16)
+    if (minima) {
+      addMinima(sums, scales + (MINIMA - SCALES), perGroup)
+      addMinima(sums + 32, scales + 32 + (MINIMA - SCALES), perGroup)
+    }
     perGroup += INT_TOKENS * 4
     scales += 64
   }
