@@ -3,18 +3,12 @@ import type { Message } from "../chat/index.js"
 import type { ChatGenerateOptions } from "../engine/llama.js"
 import { samplingOptions, withoutUndefined } from "./answers.js"
 import { badRequest } from "./api-error.js"
-import {
-  type Constraint,
-  constraintFor,
-  type Format,
-  type FunctionTool,
-  type ToolChoice,
-} from "./constraints.js"
+import { constraintFor, type Format, type FunctionTool, type ToolChoice } from "./constraints.js"
 import type { ChatMessage, ChatRequest } from "./schemas.js"
 
 export interface ChatTask {
   readonly messages: Message[]
-  readonly options: ChatGenerateOptions & { constraint?: Constraint }
+  readonly options: ChatGenerateOptions
   /** More than one call may be returned. */
   readonly parallelCalls: boolean
 }

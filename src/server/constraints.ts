@@ -1,14 +1,11 @@
 // From response_format and tool_choice to what constrains the text: a schema of the calls that are allowed, with the
 // references of the schemas inside it moved along.
+import type { GenerateOptions } from "../engine/options.js"
 import type { ApiError } from "./api-error.js"
 import { badRequest } from "./api-error.js"
 
 /** What an answer has to look like. */
-export type Constraint =
-  | { readonly type: "json_object" }
-  | { readonly type: "json_schema"; readonly schema: Record<string, unknown> }
-  | { readonly type: "regex"; readonly pattern: string }
-  | { readonly type: "grammar"; readonly grammar: string }
+export type Constraint = NonNullable<GenerateOptions["constraint"]>
 
 export type Schema = Record<string, unknown>
 
@@ -49,7 +46,9 @@ export function constraintFor(
       `a format of type ${format.type} excludes tool calls: leave the tools out, or pass tool_choice "none"`,
       "tool_choice",
     )
-  return format as Constraint
+  if (format.type === "regex") return { type: "regex", pattern: format.pattern }
+  if (format.type === "grammar") return { type: "grammar", grammar: format.grammar }
+  return { type: "json_object" }
 }
 
 function missingTool(choice: "required" | { readonly name: string }): ApiError {

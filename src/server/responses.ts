@@ -5,7 +5,7 @@ import { newId, piecesOf, samplingOptions, withoutUndefined } from "./answers.js
 import { ApiError, badRequest, toApiError } from "./api-error.js"
 import { callsLimited } from "./chat-completions.js"
 import { choiceOf, joined, parseArguments } from "./chat-request.js"
-import { type Constraint, constraintFor, type FunctionTool } from "./constraints.js"
+import { constraintFor, type FunctionTool } from "./constraints.js"
 import { eventStream } from "./event-stream.js"
 import { shuttingDown } from "./gate.js"
 import { readJson } from "./read-body.js"
@@ -16,7 +16,7 @@ import { type ServerContext, Work } from "./work.js"
 
 interface Task {
   readonly messages: readonly Message[]
-  readonly options: ChatGenerateOptions & { constraint?: Constraint }
+  readonly options: ChatGenerateOptions
   readonly writer: ResponseWriter
   readonly input: readonly InputItem[]
   readonly body: ResponseRequest
