@@ -50,4 +50,7 @@ const inline = {
 
 const worker = await bundle("browser/worker.js", [inline])
 const head = "// Made by scripts/build-browser.mjs.\n"
-writeFileSync(join(dist, "browser/worker-text.js"), `${head}export const workerText = ${JSON.stringify(worker)}\n`)
+writeFileSync(
+  join(dist, "browser/worker-text.js"),
+  `${head}export const workerText = ${JSON.stringify(worker)}\n`,
+)

@@ -1,6 +1,7 @@
 // cria serve: models behind OpenAI's API on a port of this machine, until it is told to stop.
 import { readFile } from "node:fs/promises"
 import { totalmem } from "node:os"
+import { fileURLToPath } from "node:url"
 import { type Command, Option } from "commander"
 import type { RequestLog } from "../server/index.js"
 import type { Listener } from "../server/node.js"
@@ -22,6 +23,7 @@ interface Flags extends Omit<ModelFlags, "model"> {
   readonly maxBody: number
   readonly maxMemory?: number
   readonly preload: boolean
+  readonly page: boolean
   readonly json?: boolean
 }
 
@@ -62,6 +64,7 @@ export function addServe(program: Command, context: Context, version: string): v
         whole(1, Number.MAX_SAFE_INTEGER),
       ),
     )
+    .option("--no-page", "answer the API alone, without the page")
     .option("--no-preload", "load the first model when it is asked for, too")
     .option("--json", "log one JSON object a line to standard output")
     .addHelpText(
@@ -76,7 +79,7 @@ Examples:
 }
 
 async function serve(context: Context, flags: Flags, version: string): Promise<void> {
-  const [{ createHandler, Models }, { listen }] = await Promise.all([
+  const [{ createHandler, Models }, { listen, webFolder }] = await Promise.all([
     import("../server/index.js"),
     import("../server/node.js"),
   ])
@@ -102,6 +105,7 @@ async function serve(context: Context, flags: Flags, version: string): Promise<v
     maxQueue: flags.maxQueue,
     maxBodyBytes: flags.maxBody,
     version,
+    page: flags.page ? await webFolder(fileURLToPath(new URL("../web", import.meta.url))) : undefined,
     onRequest: (entry) => logRequest(context, flags, entry),
     onError: (error) => logError(context, flags, error),
   })
@@ -161,8 +165,9 @@ function announce(
   }
   const key = secured ? ' -H "authorization: Bearer $CRIA_API_KEY"' : ""
   const body = JSON.stringify({ model: names[0], messages: [{ role: "user", content: "Hello" }] })
+  const where = flags.page ? `${out.paint("cyan", `${url}/`)}   open it in a browser` : out.paint("cyan", url)
   out.write(
-    `Listening on ${out.paint("cyan", url)}   models: ${names.map(oneLine).join(", ")}\n` +
+    `Listening on ${where}   models: ${names.map(oneLine).join(", ")}\n` +
       `OpenAI clients: base URL ${url}/v1, any API key${secured ? " of yours" : ""}; document: ${url}/openapi.json\n` +
       `  curl ${url}/v1/chat/completions -H "content-type: application/json"${key} -d '${oneLine(body)}'\n`,
   )

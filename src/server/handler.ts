@@ -11,6 +11,7 @@ import { type ModelEntry, Models } from "./models.js"
 import { openApi } from "./openapi.js"
 import { ResponseStore } from "./response-store.js"
 import { routes } from "./routes.js"
+import type { WebFolder } from "./web-folder.js"
 import type { RequestFacts, ServerContext } from "./work.js"
 
 export interface HandlerOptions {
@@ -32,6 +33,8 @@ export interface HandlerOptions {
   maxResponses?: number
   /** Path under which the handler is mounted, where the framework leaves it in the URL, such as "/api/llm". */
   basePath?: string
+  /** Files of a page, answered where the API has nothing; see `webFolder` of cria/server/node. Needs no key. */
+  page?: WebFolder
   /** Shown in the OpenAPI document. */
   version?: string
   /** Told of every answered request; of a stream when it has ended. */
@@ -159,9 +162,14 @@ function buildApp(context: ServerContext, options: HandlerOptions): Hono {
         headers: { allow: allowed.join(", ") },
       })
     })
-  app.notFound((c) =>
-    new ApiError(404, `there is nothing at ${c.req.path.slice(0, 200)}`, { code: "not_found" }).response(),
-  )
+  const { basePath = "", page } = options
+  app.notFound((c) => {
+    const path = c.req.path.slice(basePath.replace(/\/$/, "").length)
+    return (
+      page?.(c.req.raw, path) ??
+      new ApiError(404, `there is nothing at ${c.req.path.slice(0, 200)}`, { code: "not_found" }).response()
+    )
+  })
   app.onError((error) => answered(error, options))
   return app
 }

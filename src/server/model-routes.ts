@@ -11,7 +11,12 @@ const described = ({ name, created, llama }: Listed) => ({
   created,
   owned_by: "cria",
   loaded: llama !== undefined,
-  ...(llama && { context_length: llama.info.contextLength, chat: llama.info.hasChat }),
+  ...(llama && {
+    name: llama.info.name,
+    context_length: llama.info.contextLength,
+    weight_bytes: llama.info.weightBytes,
+    chat: llama.info.hasChat,
+  }),
 })
 
 export const listModels = ({ models }: ServerContext): Response =>

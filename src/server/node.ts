@@ -5,6 +5,8 @@ import { getRequestListener } from "@hono/node-server"
 import { InvalidOptionError } from "../errors/index.js"
 import type { Handler } from "./handler.js"
 
+export { type WebFolder, webFolder } from "./web-folder.js"
+
 export interface ListenOptions {
   /** Default 127.0.0.1: this machine alone. */
   host?: string

@@ -1,0 +1,7 @@
+import { mount } from "svelte"
+import App from "./App.svelte"
+import { startTexts } from "./texts/texts.svelte.js"
+import "./page.css"
+
+await startTexts()
+mount(App, { target: document.querySelector("#app")! })
