@@ -1,6 +1,6 @@
 // A constraint bound to a vocabulary, and the state of one answer under it.
 import type { Compiled } from "./compile.js"
-import { dead } from "./machine.js"
+import { dead, mostWork } from "./machine.js"
 import { Masks } from "./masks.js"
 import type { TokenTrie } from "./token-trie.js"
 
@@ -66,7 +66,7 @@ export class ConstraintState {
   #after(configuration: number, token: number): number {
     const { machine } = this.#masks
     const bytes = this.#trie.bytesOf(token)
-    machine.allow(1 << 20)
+    machine.allow(mostWork)
     for (const byte of bytes) configuration = machine.step(configuration, byte)
     return bytes.length === 0 ? dead : configuration
   }

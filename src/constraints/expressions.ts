@@ -52,7 +52,11 @@ type Bare<T extends Common> = Omit<T, keyof Common>
 export type Ranges = readonly (readonly [number, number])[]
 
 /** Most expressions that one constraint may have, before and while it runs. */
-const mostNodes = 400_000
+const mostNodes = 200_000
+/** Bytes of the texts of one list, beginnings that they share counted once. */
+const mostTextBytes = 100_000
+/** Steps that building automata may take, all together. */
+const mostWork = 1_500_000
 export const unlimited = Number.POSITIVE_INFINITY
 
 export class Expressions {
@@ -60,6 +64,7 @@ export class Expressions {
   readonly empty: Node
   readonly never: Node
   readonly #switches = new Map<string, Switch>()
+  #work = 0
   readonly #choices = new Map<string, Node>()
   readonly #repeats = new Map<Node, Map<number, Map<number, Node>>>()
   readonly #texts = new TextEncoder()
@@ -69,6 +74,18 @@ export class Expressions {
   constructor() {
     this.empty = this.#add({ kind: "sequence", items: [] }, true, false)
     this.never = this.#add({ kind: "choice", options: [] }, false, true)
+  }
+
+  /**
+   * Counts the work of building automata.
+   * @throws InvalidOptionError when it is too much.
+   */
+  spend(work: number): void {
+    this.#work += work
+    if (this.#work > mostWork)
+      throw new InvalidOptionError(
+        "the constraint takes too long to prepare: use smaller bounds, or fewer patterns and look-aheads",
+      )
   }
 
   #add<T extends object>(node: T, nullable: boolean, dead: boolean): T & Common {
@@ -218,7 +235,7 @@ export class Expressions {
       for (const byte of this.#texts.encode(text)) {
         let next = branch.children.get(byte)
         if (!next) {
-          if (++size > mostNodes) return this.#tooMany()
+          if (++size > mostTextBytes) return this.#tooMany()
           branch.children.set(byte, (next = { final: false, children: new Map() }))
         }
         branch = next
@@ -240,7 +257,9 @@ export class Expressions {
   }
 
   #tooMany(): never {
-    throw new InvalidOptionError(`the constraint is too large: its texts have more than ${mostNodes} bytes`)
+    throw new InvalidOptionError(
+      `the constraint is too large: the values that it lists have more than ${mostTextBytes} bytes`,
+    )
   }
 
   /** One character of these, in UTF-8. Surrogates are no characters. */
@@ -276,16 +295,25 @@ export class Expressions {
    * @throws InvalidOptionError for a rule that calls itself before it has taken a byte.
    */
   finish(): void {
-    for (const node of this.nodes) if (node.kind === "rule") node.dead = true
-    const calling = this.nodes.filter((node) => node.kind !== "switch")
-    for (let changed = true; changed; ) {
-      changed = false
-      for (const node of calling) {
-        const [nullable, dead] = settled(node)
-        if (nullable !== node.nullable || dead !== node.dead) changed = true
-        node.nullable = nullable
-        node.dead = dead
+    const usedBy = new Map<Node, Node[]>()
+    const todo: Node[] = this.nodes.filter((node) => node.kind !== "switch")
+    for (const node of todo) {
+      node.nullable = false
+      node.dead = true
+      for (const part of partsOf(node)) {
+        const users = usedBy.get(part)
+        if (users) users.push(node)
+        else usedBy.set(part, [node])
       }
+    }
+    // the smallest solution: what is not shown to match something matches nothing
+    for (let at = 0; at < todo.length; at++) {
+      const node = todo[at]
+      const [nullable, isDead] = settled(node)
+      if (nullable === node.nullable && isDead === node.dead) continue
+      node.nullable = nullable
+      node.dead = isDead
+      for (const user of usedBy.get(node) ?? []) todo.push(user)
     }
     this.#refuseLeftRecursion()
   }
@@ -332,6 +360,13 @@ function settled(node: Node): [nullable: boolean, dead: boolean] {
     case "switch":
       return [node.nullable, node.dead]
   }
+}
+
+function partsOf(node: Node): readonly Node[] {
+  if (node.kind === "sequence") return node.items
+  if (node.kind === "choice") return node.options
+  if (node.kind === "repeat") return [node.item]
+  return node.kind === "rule" ? [node.body!] : []
 }
 
 /** What may be entered before a byte is taken. */

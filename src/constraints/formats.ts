@@ -40,7 +40,7 @@ export const formatPatterns: ReadonlyMap<string, string> = new Map([
   ["ipv6", `(?:${ipv6})`],
   ["uuid", "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"],
   ["uri", uri],
-  ["url", uri],
+  ["url", `(?:https?|ftp)://(?:${domain}\\.)+[a-z]{2,}${tail}`],
   ["uri-reference", `(?:${uri}|${tail})`],
   ["json-pointer", "(?:/(?:[^/~]|~[01])*)*"],
   ["base64", `(?:${base64}{4})*(?:${base64}{2}==|${base64}{3}=)?`],

@@ -1,21 +1,21 @@
 // Texts that match two expressions, or one and not the other, as an automaton of its own: the product of both.
 // For expressions without rules.
 import { InvalidOptionError } from "../errors/index.js"
-import type { Edge, Expressions, Node, Switch } from "./expressions.js"
+import { type Edge, type Expressions, type Node, type Switch, unlimited } from "./expressions.js"
 import { dead, Machine } from "./machine.js"
 
 const mostStates = 20_000
-const mostWork = 3_000_000
 
 /**
  * What matches `first` and matches `second` (with `negative`: does not match it).
  * @throws InvalidOptionError where the product is too large.
  */
 export function intersection(expressions: Expressions, first: Node, second: Node, negative = false): Node {
-  const one = new Machine(expressions, first)
-  const other = new Machine(expressions, second)
-  one.allow(mostWork)
-  other.allow(mostWork)
+  const spend = (work: number) => expressions.spend(work)
+  const one = new Machine(expressions, first, spend)
+  const other = new Machine(expressions, second, spend)
+  one.allow(unlimited)
+  other.allow(unlimited)
   const { first: samples } = expressions.byteClasses()
   const states: [number, number][] = []
   const known = new Map<string, number>()
@@ -36,6 +36,7 @@ export function intersection(expressions: Expressions, first: Node, second: Node
   const alive: number[] = []
   for (let state = 0; state < states.length; state++) {
     const [a, b] = states[state]
+    expressions.spend(samples.length)
     const row = Int32Array.from(samples, (byte) => {
       const next = one.step(a, byte)
       return next === dead ? -1 : stateOf(next, other.step(b, byte))

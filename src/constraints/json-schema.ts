@@ -28,6 +28,7 @@ import {
 import { type Merged, merged, patternsOf, prefixOf, valuesOf } from "./schema-merge.js"
 
 const deepestSchema = 128
+const mostSchemas = 20_000
 
 /** @throws InvalidOptionError with the path of the keyword that is wrong, not supported or too large. */
 export function schemaExpression(schema: unknown, expressions: Expressions): Node {
@@ -42,6 +43,7 @@ class SchemaCompiler {
   readonly #waiting: { rule: Rule; schema: JsonSchema; path: string }[] = []
   readonly #strings = new Map<string, Node>()
   #depth = 0
+  #schemas = 0
 
   constructor(schema: unknown, expressions: Expressions) {
     this.#root = schemaAt(schema, "#")
@@ -85,6 +87,7 @@ class SchemaCompiler {
   }
 
   #node(schema: JsonSchema, path: string): Node {
+    this.#count(path)
     if (++this.#depth > deepestSchema)
       schemaError(
         path.slice(0, 200),
@@ -124,12 +127,19 @@ class SchemaCompiler {
     return this.#expressions.choice(types.map((type) => this.#typed(type, flat, types, path)))
   }
 
+  /** References, and allOf with them, can unfold a small schema without end. */
+  #count(path: string): void {
+    if (++this.#schemas > mostSchemas)
+      schemaError(path.slice(0, 200), `is too large: it unfolds to more than ${mostSchemas} schemas`)
+  }
+
   /** Without `$ref` and `allOf`: what they say is part of it. */
   #flat(schema: JsonSchema, path: string): JsonSchema {
     if (typeof schema === "boolean") return schema
     checkKeywords(schema, path)
     const { $ref, allOf, ...own } = schema
     if ($ref === undefined && allOf === undefined) return schema
+    this.#count(path)
     if (++this.#depth > deepestSchema) schemaError(path.slice(0, 200), "refers to itself in allOf")
     let result: JsonSchema = restricts(own) ? own : true
     if ($ref !== undefined) {

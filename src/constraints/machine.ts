@@ -45,6 +45,8 @@ const mostPlaces = 5_000
 const mostSteps = 1 << 22
 /** Fewer than 2^24, so that two numbers make one key. */
 const mostCells = 300_000
+/** Work for one mask, or one token: real ones need a few thousand steps. */
+export const mostWork = 150_000
 export const dead = 0
 
 export class Machine {
@@ -67,10 +69,13 @@ export class Machine {
   readonly #known = new Map<string, number>()
   #cells = 1
   #frames = 2
+  readonly #onWork: ((work: number) => void) | undefined
   #work = 0
   #budget = 0
 
-  constructor(expressions: Expressions, root: Node) {
+  /** `onWork` is told what is worked out, in steps. */
+  constructor(expressions: Expressions, root: Node, onWork?: (work: number) => void) {
+    this.#onWork = onWork
     this.#expressions = expressions
     const { classOf, first } = expressions.byteClasses()
     this.classOf = classOf
@@ -78,7 +83,7 @@ export class Machine {
     this.#sample = first
     this.steps = new Int32Array(64 * this.classes).fill(-1)
     this.steps.fill(dead, 0, this.classes)
-    this.allow(1 << 20)
+    this.allow(mostWork)
     this.start = root.dead ? dead : this.#closure([this.#inside], [this.#cons(root, this.#end)])
   }
 
@@ -255,6 +260,7 @@ export class Machine {
 
   #spend(work: number): void {
     this.#work += work
+    this.#onWork?.(work)
     if (this.#work > this.#budget) tooAmbiguous()
   }
 }

@@ -1,7 +1,7 @@
 // Which tokens may come next. For the places of one frame the answer is worked out once: the tokens that stay inside
 // it, and the nodes of the trie where it is left in the middle of a token. Only behind those the surroundings matter,
 // so a string costs one walk through the vocabulary, wherever it stands (after Dong et al. 2024, XGrammar).
-import { type Frame, type Local, Machine } from "./machine.js"
+import { type Frame, type Local, Machine, mostWork } from "./machine.js"
 import type { Expressions, Node } from "./expressions.js"
 import type { TokenTrie } from "./token-trie.js"
 
@@ -16,8 +16,6 @@ interface LocalMask {
 
 /** Bytes of masks that a constraint keeps. */
 const mostMaskBytes = 8 << 20
-/** Steps of the machine that one mask may need; real ones need a few thousand. */
-const mostWork = 300_000
 
 export class Masks {
   machine: Machine

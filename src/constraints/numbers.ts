@@ -86,7 +86,13 @@ class NumberWriter {
       const low = min > 0 ? this.#limit(min, minExcluded) : { ...zero, excluded: true }
       options.push(this.#magnitudes(integer, low, this.#limit(max, maxExcluded)))
     }
-    if (zeroIn) options.push(this.#expressions.text("0"))
+    if (zeroIn) {
+      const zeros = this.#expressions.repeat(this.#expressions.text("0"), 1, mostDigits)
+      const tail = integer
+        ? this.#expressions.empty
+        : this.#expressions.sequence(this.#expressions.text("."), zeros)
+      options.push(this.#expressions.sequence(this.#expressions.text("0"), this.#expressions.optional(tail)))
+    }
     if (min < 0 && (min < max || !(minExcluded || maxExcluded))) {
       const low = max < 0 ? this.#limit(max, maxExcluded) : { ...zero, excluded: true }
       const negative = this.#magnitudes(integer, low, this.#limit(min, minExcluded))

@@ -1,0 +1,361 @@
+// Whatever is drawn at random from what a schema allows parses and is valid, as an independent validator says; and
+// what clients mean is not forbidden.
+import { Ajv2020 } from "ajv/dist/2020.js"
+import addFormats from "ajv-formats"
+import { describe, expect, test } from "vitest"
+import { InvalidOptionError } from "../errors/index.js"
+import { formatPatterns } from "./formats.js"
+import { compileConstraint } from "./index.js"
+import { constraintOf, drawn, seeded, smallTokenizer, takes } from "./vocabulary-fixture.js"
+
+const tokenizer = smallTokenizer()
+const ajv = new Ajv2020({ strict: false, multipleOfPrecision: 9, validateFormats: true })
+addFormats.default(ajv)
+
+/** Draws texts from a schema and has each of them checked. Returns how many ended in time. */
+function check(schema: object | boolean, random: () => number, times: number): number {
+  const constraint = constraintOf({ type: "json_schema", schema }, tokenizer)
+  const validate = ajv.compile(schema)
+  let ended = 0
+  for (let i = 0; i < times; i++) {
+    const text = drawn(constraint, tokenizer, random)
+    if (text === undefined) continue
+    ended++
+    const value: unknown = JSON.parse(text)
+    if (!validate(value))
+      throw new Error(
+        `${text}\nis not valid under\n${JSON.stringify(schema)}\n${ajv.errorsText(validate.errors)}`,
+      )
+  }
+  return ended
+}
+
+/** Schemas of every kind, at random. */
+class SchemaMaker {
+  constructor(readonly random: () => number) {}
+
+  below(count: number): number {
+    return Math.floor(this.random() * count)
+  }
+
+  one<T>(list: readonly T[]): T {
+    return list[this.below(list.length)]
+  }
+
+  root(): Record<string, unknown> {
+    const $defs = { leaf: this.schema(0), node: this.object(2) }
+    return { ...this.schema(3), $defs }
+  }
+
+  schema(depth: number): Record<string, unknown> {
+    const kinds = ["string", "number", "integer", "word", "enum", "const"]
+    if (depth > 0) kinds.push("object", "object", "array", "anyOf", "allOf", "ref", "union")
+    switch (this.one(kinds)) {
+      case "string":
+        return this.string()
+      case "number":
+        return this.number(false)
+      case "integer":
+        return this.number(true)
+      case "word":
+        return { type: this.one(["boolean", "null"]) }
+      case "enum":
+        return {
+          enum: ["a", 'quote " \\', "é\n", 12, -0.5, null, true, [1, "x"], { k: [] }]
+            .filter(() => this.random() < 0.6)
+            .concat(["z"]),
+        }
+      case "const":
+        return { const: this.one<unknown>(["only", 3, null, { a: [1, { b: "c" }] }]) }
+      case "object":
+        return this.object(depth)
+      case "array":
+        return this.array(depth)
+      case "anyOf":
+        return { anyOf: [this.schema(depth - 1), this.schema(depth - 1)] }
+      case "allOf":
+        return { allOf: [this.object(depth - 1), this.object(depth - 1)] }
+      case "ref":
+        return { $ref: "#/$defs/leaf", description: "a leaf" }
+      default:
+        return {
+          type: this.one([
+            ["string", "null"],
+            ["integer", "string"],
+            ["number", "boolean", "null"],
+          ]),
+          minLength: 2,
+          maximum: 9,
+        }
+    }
+  }
+
+  string(): Record<string, unknown> {
+    const min = this.below(4)
+    return this.one<() => Record<string, unknown>>([
+      () => ({ type: "string" }),
+      () => ({ type: "string", minLength: min }),
+      () => ({ type: "string", minLength: min, maxLength: min + this.below(6) }),
+      () => ({
+        type: "string",
+        pattern: this.one(["^[a-z]+$", "ab", "^a|b$", "[0-9]{2}", "^(?!x)\\w{1,3}$", '["\\\\]$', "^\\p{L}"]),
+      }),
+      () => ({ type: "string", pattern: "^[ab1é]+$", minLength: 1 + min, maxLength: 5 + min }),
+      () => ({
+        type: "string",
+        format: this.one([...formatPatterns.keys()].filter((name) => name !== "base64")),
+      }),
+    ])()
+  }
+
+  number(integer: boolean): Record<string, unknown> {
+    const type = integer ? "integer" : "number"
+    const low = this.one([-1234, -10.5, -1, -0.25, 0, 0.001, 3, 99, 12345.678])
+    const high = low + this.one([0.5, 1, 7.25, 90, 1000, 123456])
+    return this.one<Record<string, unknown>>([
+      { type },
+      { type, minimum: low },
+      { type, maximum: high },
+      { type, minimum: integer ? Math.ceil(low) : low, maximum: integer ? Math.ceil(high) : high },
+      { type, exclusiveMinimum: Math.floor(low), exclusiveMaximum: Math.ceil(high) + 1 },
+      { type, multipleOf: this.one([1, 2, 3, 7, 10, 25]) },
+      { type, minimum: 0, maximum: 500, multipleOf: integer ? 5 : this.one([0.01, 0.25, 0.5, 5]) },
+    ])
+  }
+
+  object(depth: number): Record<string, unknown> {
+    const names = ["a", "ab", "b", "name", 'q"uote', "é", "c/d", "x~y"].filter(() => this.random() < 0.4)
+    const properties = Object.fromEntries(
+      names.map((name) => [name, depth > 0 ? this.schema(depth - 1) : this.string()]),
+    )
+    const required = names.filter(() => this.random() < 0.6)
+    const others = this.one<unknown>([undefined, false, true, { type: "integer" }])
+    return {
+      type: "object",
+      ...(names.length > 0 && { properties }),
+      ...(required.length > 0 && { required }),
+      ...(others !== undefined && { additionalProperties: others }),
+    }
+  }
+
+  array(depth: number): Record<string, unknown> {
+    const minItems = this.below(3)
+    return this.one<() => Record<string, unknown>>([
+      () => ({ type: "array" }),
+      () => ({ type: "array", items: this.schema(depth - 1) }),
+      () => ({ type: "array", items: this.schema(depth - 1), minItems, maxItems: minItems + this.below(3) }),
+      () => ({
+        type: "array",
+        prefixItems: [this.schema(depth - 1), this.string()],
+        items: this.one<unknown>([false, { type: "null" }]),
+      }),
+    ])()
+  }
+}
+
+test("texts drawn under 150 random schemas parse and are valid", () => {
+  const random = seeded(2024)
+  const maker = new SchemaMaker(random)
+  let ended = 0
+  let empty = 0
+  for (let i = 0; i < 150; i++) {
+    const schema = maker.root()
+    try {
+      ended += check(schema, random, 4)
+    } catch (error) {
+      // objects that exclude each other's properties, and the like
+      if (
+        !(error instanceof InvalidOptionError) ||
+        !/no text at all|no number|no string|two formats|minProperties/.test(error.message)
+      )
+        throw error
+      empty++
+    }
+  }
+  expect(empty).toBeLessThan(25)
+  expect(ended).toBeGreaterThan(400)
+})
+
+describe("single keywords", () => {
+  const random = seeded(7)
+  test.each([...formatPatterns.keys()].filter((name) => name !== "base64"))("format %s", (format) => {
+    expect(check({ type: "string", format }, random, 60)).toBeGreaterThan(20)
+  })
+
+  test.each([
+    [{ type: "number", minimum: 0.1, maximum: 0.3 }],
+    [{ type: "number", exclusiveMinimum: 1.5, exclusiveMaximum: 1.75 }],
+    [{ type: "number", minimum: -2.75, maximum: -2.5 }],
+    [{ type: "number", exclusiveMinimum: -1, exclusiveMaximum: 1 }],
+    [{ type: "number", minimum: 99.5, maximum: 1000.25 }],
+    [{ type: "number", exclusiveMinimum: 0 }],
+    [{ type: "integer", minimum: -9007199254740991, maximum: 9007199254740991 }],
+    [{ type: "integer", minimum: -5, exclusiveMaximum: 17 }],
+    [{ type: "integer", minimum: 1.5, maximum: 9.5 }],
+    [{ type: "integer", multipleOf: 7, minimum: 100, maximum: 3000 }],
+    [{ type: "number", multipleOf: 0.25, minimum: -2, maximum: 2 }],
+    [{ type: "number", minimum: 1e-7, maximum: 1e21 }],
+  ])("%j", (schema) => {
+    expect(check(schema, random, 150)).toBeGreaterThan(100)
+  })
+
+  test("bounds let through exactly the numbers between them", () => {
+    for (const [low, high] of [
+      [-12, 7],
+      [0, 0],
+      [95, 1005],
+      [-1001, -99],
+      [7, 7],
+    ]) {
+      const isIn = takes({ type: "json_schema", schema: { type: "integer", minimum: low, maximum: high } })
+      for (let value = low - 25; value <= high + 25; value++)
+        expect(isIn(String(value)), `${value} in ${low} to ${high}`).toBe(value >= low && value <= high)
+    }
+    const isIn = takes({
+      type: "json_schema",
+      schema: { type: "number", minimum: -0.35, exclusiveMaximum: 1.05 },
+    })
+    for (let i = -50; i < 150; i++) {
+      const text = (i / 100).toFixed(2).replace(/^-0\.00$/, "0.00")
+      expect(isIn(text), text).toBe(i >= -35 && i < 105)
+    }
+  })
+})
+
+describe("what clients write is allowed", () => {
+  const contact = {
+    type: "object",
+    properties: {
+      name: { type: "string" },
+      age: { type: ["integer", "null"] },
+      tags: { type: "array", items: { type: "string" } },
+    },
+    required: ["name", "age", "tags"],
+    additionalProperties: false,
+  }
+  const value = { name: 'Ada "the first" \\ é 日本 😀', age: 36, tags: ["a", "b"] }
+
+  test("compact, with blanks, and indented", () => {
+    const isValid = takes({ type: "json_schema", schema: contact })
+    for (const indent of [undefined, 2, 4, "\t"])
+      expect(isValid(JSON.stringify(value, null, indent))).toBe(true)
+    expect(isValid('{"name": "\\u00e9\\ud83d\\ude00\\/", "age": null, "tags": []}')).toBe(true)
+    expect(isValid('{ "name": "x", "age": -12, "tags": [ "y" ] }')).toBe(true)
+  })
+
+  test("and what is wrong is not", () => {
+    const isValid = takes({ type: "json_schema", schema: contact })
+    for (const text of [
+      '{"age": 1, "name": "x", "tags": []}',
+      '{"name": "x", "tags": []}',
+      '{"name": "x", "age": 1.5, "tags": []}',
+      '{"name": "x", "age": 01, "tags": []}',
+      '{"name": "x", "age": 1, "tags": [], "more": 1}',
+      '{"name": "x", "age": 1, "tags": [],}',
+      '{"name": "\\ud800", "age": 1, "tags": []}',
+      '{"name": "\n", "age": 1, "tags": []}',
+      '{"name":    "x", "age": 1, "tags": []}',
+      ' {"name": "x", "age": 1, "tags": []}',
+      '{"name": "x", "age": 1, "tags": []} ',
+    ])
+      expect(isValid(text), text).toBe(false)
+  })
+
+  test("recursion, references with siblings, definitions of older drafts", () => {
+    const tree = {
+      $ref: "#/definitions/node",
+      definitions: {
+        node: {
+          type: "object",
+          properties: {
+            v: { $ref: "#/definitions/v%7e1", maxLength: 3 },
+            left: { anyOf: [{ $ref: "#/definitions/node" }, { type: "null" }] },
+          },
+          required: ["v", "left"],
+        },
+        "v~/": { type: "string" },
+      },
+    }
+    tree.definitions.node.properties.v.$ref = "#/definitions/v~0~1"
+    const isValid = takes({ type: "json_schema", schema: tree })
+    expect(isValid('{"v": "a", "left": {"v": "abc", "left": null}}')).toBe(true)
+    expect(isValid('{"v": "abcd", "left": null}')).toBe(false)
+    expect(takes({ type: "json_schema", schema: { items: { $ref: "#" } } })("[[], [[]]]")).toBe(true)
+  })
+
+  test("maps, with names that are restricted", () => {
+    const map = {
+      type: "object",
+      propertyNames: { pattern: "^[a-z]+$" },
+      additionalProperties: { type: "integer" },
+    }
+    const isValid = takes({ type: "json_schema", schema: map })
+    expect(isValid('{"a": 1, "bcd": 2}')).toBe(true)
+    expect(isValid('{"A": 1}')).toBe(false)
+    const closed = { properties: { a: { type: "null" } }, additionalProperties: { type: "integer" } }
+    const other = takes({ type: "json_schema", schema: closed })
+    expect(other('{"a": null, "b": 1}')).toBe(true)
+    expect(other('{"ab": 1}')).toBe(true)
+    expect(other('{"a": 1}')).toBe(false)
+    expect(other('{"\\u0061": 1}')).toBe(false)
+    expect(
+      takes({ type: "json_schema", schema: { type: "object", minProperties: 1, maxProperties: 2 } })("{}"),
+    ).toBe(false)
+  })
+
+  test("any object, any value", () => {
+    const isObject = takes({ type: "json_object" })
+    expect(isObject('{"a": [1, -2.5e3, {"b": [true, false, null, "x"]}], "a": {}}')).toBe(true)
+    expect(isObject("[]")).toBe(false)
+    expect(takes({ type: "json_schema", schema: {} })('[{"x": 1}]')).toBe(true)
+    expect(takes({ type: "json_schema", schema: true })("1e9")).toBe(true)
+  })
+})
+
+describe("what is not kept to is refused by name and place", () => {
+  test.each([
+    [{ type: "object", properties: { a: { not: { type: "string" } } } }, "#/properties/a/not"],
+    [{ type: "array", uniqueItems: true }, "uniqueItems"],
+    [{ if: {}, then: {} }, "#/if"],
+    [{ patternProperties: { a: {} } }, "patternProperties"],
+    [{ type: "array", contains: { type: "string" } }, "contains"],
+    [{ anyOf: [{ type: "string", format: "nonsense" }] }, "#/anyOf/0/format"],
+    [
+      {
+        allOf: [{ unevaluatedProperties: false }, {}],
+        $ref: "#/$defs/a",
+        $defs: { a: { dependentRequired: {} } },
+      },
+      "dependentRequired",
+    ],
+    [{ $ref: "https://example.com/schema" }, "only references into the schema itself"],
+    [{ $ref: "#/$defs/gone" }, "not there"],
+    [{ type: "text" }, '"text"'],
+    [{ type: "string", minLength: -1 }, "#/minLength"],
+    [{ type: "string", minLength: 3, maxLength: 2 }, "no string at all"],
+    [{ type: "integer", minimum: 0.2, maximum: 0.8 }, "no number"],
+    [{ type: "number", multipleOf: 0 }, "multipleOf"],
+    [{ properties: [] }, "#/properties"],
+    [{ properties: { a: 1 } }, "#/properties/a"],
+    [{ required: "a" }, "#/required"],
+    [{ enum: "a" }, "#/enum"],
+    [{ type: "object", minProperties: 3 }, "minProperties"],
+    [{ const: [1], items: {} }, "#/items"],
+    [false, "no text at all"],
+    [
+      {
+        $ref: "#/$defs/a",
+        $defs: { a: { type: "object", properties: { a: { $ref: "#/$defs/a" } }, required: ["a"] } },
+      },
+      "no text at all",
+    ],
+    [{ $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } }, "calls itself"],
+    [{ allOf: [{ $ref: "#" }] }, "refers to itself"],
+    [{ type: "string", pattern: "(a" }, "is missing"],
+    ["schema", "no schema"],
+  ])("%j", (schema, reason) => {
+    const compile = () => compileConstraint({ type: "json_schema", schema: schema as object })
+    expect(compile).toThrow(InvalidOptionError)
+    expect(compile).toThrow(reason)
+  })
+})

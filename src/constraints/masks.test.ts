@@ -1,0 +1,116 @@
+// The tokens allowed at every step are exactly those whose bytes go on, tried one by one.
+import { describe, expect, test } from "vitest"
+import type { ConstraintOptions } from "./index.js"
+import { constraintOf, drawn, seeded, smallTokenizer, tokensIn } from "./vocabulary-fixture.js"
+
+const tokenizer = smallTokenizer([
+  "aaaa",
+  "aaaaaaaa",
+  "b)",
+  "))",
+  "(((",
+  '"x":1',
+  '":"',
+  "\\\\",
+  "3.14",
+  "-1",
+  "1,2,3",
+])
+const node = {
+  type: "object",
+  properties: { v: { type: "string", maxLength: 5 }, c: { type: "array", items: { $ref: "#/$defs/node" } } },
+  required: ["v", "c"],
+}
+const cases: Record<string, ConstraintOptions> = {
+  "any object": { type: "json_object" },
+  recursive: { type: "json_schema", schema: { $ref: "#/$defs/node", $defs: { node } } },
+  "many parts": {
+    type: "json_schema",
+    schema: {
+      type: "object",
+      properties: {
+        kind: { enum: ["a", "ab", "abc", 12, null] },
+        size: { type: "number", minimum: -3.5, maximum: 12 },
+        text: { type: "string", minLength: 3, maxLength: 9 },
+        code: { type: "string", pattern: "^[a-c]{2,4}$" },
+        list: { type: "array", items: { type: ["integer", "null"] }, minItems: 1, maxItems: 3 },
+      },
+      required: ["size", "list"],
+      additionalProperties: { type: "boolean" },
+    },
+  },
+  regex: { type: "regex", pattern: "(a{2,20}b|[^a]{1,3}|日本+)*" },
+  "deep counts": { type: "regex", pattern: "(?:(?:a{1,3}){2,30}-){1,2}" },
+  grammar: {
+    type: "grammar",
+    grammar: 'root ::= expr\nexpr ::= term ("+" term)*\nterm ::= [0-9]+ | "(" expr ")" | "a" term? "b"',
+  },
+}
+
+describe("equal those found by trying every token", () => {
+  test.each(Object.entries(cases))("%s", (_, options) => {
+    const constraint = constraintOf(options, tokenizer)
+    const random = seeded(11)
+    let steps = 0
+    for (let run = 0; run < 12; run++) {
+      const state = constraint.begin()
+      const tokens: number[] = []
+      for (let i = 0; i < 25 && !state.mustEnd; i++) {
+        const expected: number[] = []
+        for (let token = 0; token < tokenizer.size; token++) {
+          const trial = constraint.begin()
+          for (const before of tokens) trial.accept(before)
+          if (!tokenizer.isSpecial(token) && trial.accept(token)) expected.push(token)
+        }
+        const allowed = tokensIn(state.allowed())
+        expect(allowed).toEqual(expected)
+        if (allowed.length === 0) break
+        const token = allowed[Math.floor(random() * allowed.length)]
+        state.accept(token)
+        tokens.push(token)
+        steps++
+      }
+    }
+    expect(steps).toBeGreaterThan(20)
+  })
+})
+
+test("a token that was not allowed is refused, and nothing goes on from there", () => {
+  const state = constraintOf({ type: "regex", pattern: "ab" }, tokenizer).begin()
+  expect(state.accept(98)).toBe(false)
+  expect(state.accept(97)).toBe(false)
+  expect(tokensIn(state.allowed())).toEqual([])
+  expect(state.mayEnd).toBe(false)
+})
+
+test("special tokens are never part of a text", () => {
+  const state = constraintOf({ type: "regex", pattern: "[^]*" }, tokenizer).begin()
+  const allowed = tokensIn(state.allowed())
+  expect(allowed.some((token) => tokenizer.isSpecial(token))).toBe(false)
+  expect(state.accept(tokenizer.special.get("<|end_of_text|>")!)).toBe(false)
+})
+
+test("states go on when what was worked out is thrown away", () => {
+  // counters make a new state of every character: more than are kept
+  const constraint = constraintOf({ type: "regex", pattern: "(?:[ab]{1,900}-){1,900}" }, tokenizer)
+  const state = constraint.begin()
+  const other = constraint.begin()
+  const random = seeded(1)
+  other.accept(97)
+  for (let line = 0; line < 300; line++) {
+    const length = 1 + Math.floor(random() * 600)
+    for (let i = 0; i < length; i++) expect(state.accept(97)).toBe(true)
+    expect(state.accept(45)).toBe(true)
+  }
+  expect(state.mayEnd).toBe(true)
+  expect(other.mayEnd).toBe(false)
+  expect(other.accept(45)).toBe(true)
+  expect(other.mayEnd).toBe(true)
+})
+
+test("drawing is the same for the same numbers", () => {
+  const constraint = constraintOf({ type: "json_object" }, tokenizer)
+  expect(drawn(constraint, tokenizer, seeded(5))).toBe(
+    drawn(constraintOf({ type: "json_object" }, tokenizer), tokenizer, seeded(5)),
+  )
+})
