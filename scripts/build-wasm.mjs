@@ -1,57 +1,80 @@
-// Builds the kernels: four programs from one source, {relaxed SIMD, plain SIMD} x {shared, single memory}.
-// Skips what is up to date, by a hash of the sources and options.
+// Builds the WebAssembly programs. The kernels of the backend: four from one source, {relaxed SIMD, plain SIMD} x
+// {shared, single memory}, beside the code in dist/. The tokenizer's: as text in a module of src/, because it is
+// needed without waiting for a file. Skips what is up to date, by a hash of the sources and options. Runs before tsc.
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { main, version } from "assemblyscript/asc"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const source = join(root, "src/backends/wasm")
-const target = join(root, "dist/backends/wasm")
-
-// -O1: higher levels sink expressions across the hot loops and cost the integer kernels a quarter of their speed.
 const common = [
-  "src/backends/wasm/kernels/main.ts",
   "--config=none",
-  "-O1",
   "--runtime=stub",
   "--noAssert",
   "--use=abort=",
   "--importMemory",
   "--noExportMemory",
-  "--maximumMemory=65536",
-  "--enable=simd",
 ]
+
+/** Compiles `entry` to `output`, unless `result` has been made from the same before; `sources` are all its files. */
+async function compile({ entry, sources, options, output, result = output }) {
+  const stamp = `${output}.hash`
+  const contents = sources.map((file) => readFileSync(join(root, file), "utf8"))
+  const hash = createHash("sha256")
+    .update(JSON.stringify([version, common, options, sources, contents]))
+    .digest("hex")
+  if (existsSync(result) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return false
+  mkdirSync(dirname(output), { recursive: true })
+  let messages = ""
+  const stderr = { write: (text) => void (messages += text) }
+  const { error } = await main(
+    [entry, ...common, ...options, `--baseDir=${root}`, `--outFile=${relative(root, output)}`],
+    { stderr },
+  )
+  if (error) {
+    process.stderr.write(`${relative(root, output)}: ${messages}\n${error.message}\n`)
+    process.exit(1)
+  }
+  writeFileSync(stamp, hash)
+  return true
+}
+
+const sourcesIn = (folder) =>
+  readdirSync(join(root, folder))
+    .filter((file) => file.endsWith(".ts"))
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map((file) => join(folder, file))
+
+const backend = "src/backends/wasm"
 const variants = [
   { name: "relaxed-shared", options: ["--enable=relaxed-simd", "--enable=threads", "--sharedMemory"] },
   { name: "plain-shared", options: ["--enable=threads", "--sharedMemory"] },
   { name: "relaxed-single", options: ["--enable=relaxed-simd"] },
   { name: "plain-single", options: [] },
 ]
+for (const { name, options } of variants)
+  await compile({
+    entry: `${backend}/kernels/main.ts`,
+    sources: [`${backend}/opcodes.ts`, ...sourcesIn(`${backend}/kernels`)],
+    // -O1: higher levels sink expressions across the hot loops and cost the integer kernels a quarter of their speed.
+    options: ["-O1", "--enable=simd", "--maximumMemory=65536", ...options],
+    output: join(root, `dist/backends/wasm/kernels-${name}.wasm`),
+  })
 
-const files = ["opcodes.ts", ...readdirSync(join(source, "kernels")).map((file) => join("kernels", file))]
-  .filter((file) => file.endsWith(".ts"))
-  .toSorted((a, b) => (a < b ? -1 : 1))
-const contents = files.map((file) => readFileSync(join(source, file), "utf8"))
-mkdirSync(target, { recursive: true })
-
-for (const { name, options } of variants) {
-  const output = join(target, `kernels-${name}.wasm`)
-  const stamp = `${output}.hash`
-  const hash = createHash("sha256")
-    .update(JSON.stringify([version, common, options, files, contents]))
-    .digest("hex")
-  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) continue
-  let messages = ""
-  const stderr = { write: (text) => void (messages += text) }
-  const { error } = await main(
-    [...common, ...options, `--baseDir=${root}`, `--outFile=${relative(root, output)}`],
-    { stderr },
+/** What browsers compile synchronously on the main thread. */
+const mostBytes = 4096
+const tokenizer = "src/tokenizer/wasm"
+const result = join(root, tokenizer, "program.ts")
+const output = join(root, "dist/tokenizer/wasm/program.wasm")
+const entry = `${tokenizer}/kernels/main.ts`
+if (await compile({ entry, sources: sourcesIn(`${tokenizer}/kernels`), options: ["-O3"], output, result })) {
+  const bytes = readFileSync(output)
+  rmSync(output)
+  if (bytes.length > mostBytes) throw new Error(`the tokenizer's program has ${bytes.length} bytes`)
+  writeFileSync(
+    result,
+    "// Made by scripts/build-wasm.mjs from kernels/: the program of the byte-level encoder.\n" +
+      `export const programBase64 =\n  "${bytes.toString("base64")}"\n`,
   )
-  if (error) {
-    process.stderr.write(`kernels-${name}: ${messages}\n${error.message}\n`)
-    process.exit(1)
-  }
-  writeFileSync(stamp, hash)
 }

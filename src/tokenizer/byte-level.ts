@@ -1,127 +1,148 @@
 // Byte-level BPE: the pattern cuts the text into pieces, a piece that is a token is that token, every other piece
-// starts as bytes and is merged. Knows UTF-8 bytes and ids; special tokens and strings are above it.
+// is encoded as merging its bytes would. WebAssembly does it, window by window of the text; this file owns its memory
+// and builds there what it asks for. Knows texts and ids; special tokens are above it.
 import { UnsupportedError } from "../errors/index.js"
-import { Backtracker } from "./backtrack.js"
-import { Derivations } from "./derivations.js"
-import { Merger } from "./merge.js"
-import type { LeftToRightData } from "./model.js"
-import type { PairTable } from "./pair-table.js"
-import { Scanner } from "./pattern/scanner.js"
-import { shortPiece, ShortPieceMerger } from "./short-piece.js"
-import { Trie } from "./trie.js"
-import type { Vocabulary } from "./vocabulary.js"
+import type { Merger } from "./merge.js"
+import type { TokenizerData } from "./model.js"
+import { Automaton, classesBytes, transitionsBytes, type AutomatonTables } from "./pattern/automaton.js"
+import { padding } from "./vocabulary.js"
+import { instantiate, type Program } from "./wasm/instance.js"
 
-const batchPieces = 64
-/** Longest piece without an ASCII letter in its second byte that is merged in place. */
-const shortNonAscii = 8
+/** Bytes of text at a time. A window that holds no whole piece grows; one that has grown beyond the most is given up. */
+const firstWindow = 1 << 15
+const mostKept = 1 << 20
+const pageBytes = 1 << 16
 
-/** What turns a stretch of UTF-8 into ids; the bytes must be readable for `padding` bytes after `end`. */
+/** What turns a text into ids. */
 export interface StretchEncoder {
-  encode(bytes: Uint8Array, view: DataView, start: number, end: number, out: number[]): void
+  encode(text: string, out: number[]): void
 }
 
 export class ByteLevelEncoder implements StretchEncoder {
-  readonly #vocabulary: Vocabulary
+  readonly #data: TokenizerData
   readonly #merger: Merger
-  readonly #shortMerger: ShortPieceMerger
-  readonly #backtracker: Backtracker
-  readonly #byteTokens: Int32Array
-  readonly #scanners: readonly Scanner[]
-  /** Bytes that each stage may still read again in its stretch. */
-  readonly #rereads: Float64Array
+  readonly #automata: readonly Automaton[]
+  readonly #utf8 = new TextEncoder()
+  #run: Run | undefined
 
-  /** `patterns` are applied one after the other, each to the pieces of the one before. */
-  constructor(
-    vocabulary: Vocabulary,
-    pairs: PairTable,
-    leftToRight: LeftToRightData,
-    byteTokens: Int32Array,
-    patterns: readonly string[],
-  ) {
-    this.#vocabulary = vocabulary
-    this.#merger = new Merger(pairs)
-    this.#shortMerger = new ShortPieceMerger(pairs, byteTokens)
-    this.#backtracker = new Backtracker(
-      vocabulary,
-      new Trie(leftToRight.trie),
-      new Derivations(leftToRight.derivations, pairs),
-    )
-    this.#byteTokens = byteTokens
-    this.#scanners = patterns.map((pattern) => new Scanner(pattern))
-    this.#rereads = new Float64Array(patterns.length)
+  /** The data's patterns are applied one after the other, each to the pieces of the one before. */
+  constructor(data: TokenizerData, merger: Merger) {
+    this.#data = data
+    this.#merger = merger
+    this.#automata = data.patterns.map((pattern) => new Automaton(pattern))
   }
 
-  encode(bytes: Uint8Array, view: DataView, start: number, end: number, out: number[]): void {
-    if (start < end) this.#split(0, bytes, view, start, end, out)
-  }
-
-  #split(stage: number, bytes: Uint8Array, view: DataView, start: number, end: number, out: number[]): void {
-    if (stage === this.#scanners.length) {
-      this.#piece(bytes, view, start, end, out)
-      return
+  encode(text: string, out: number[]): void {
+    const run = (this.#run ??= new Run(this.#data, this.#automata, this.#merger))
+    let held = 0
+    for (let taken = 0, isLast = false; !isLast; ) {
+      const { read, written } = this.#utf8.encodeInto(taken === 0 ? text : text.slice(taken), run.room(held))
+      taken += read
+      isLast = taken === text.length
+      held = run.encode(held + written, isLast, out)
     }
-    // A pattern may have to read on to learn where its match ended. Real ones read every character a few times at
-    // most; one that reads the rest of the text for every match would take quadratic time and is refused.
-    this.#rereads[stage] = 64 * (end - start) + 4096
-    for (let at = start; at < end; ) at = this.#batch(stage, bytes, view, at, end, out)
-  }
-
-  /**
-   * Encodes up to `batchPieces` matches from `at` and returns where it stopped. A function that is entered often is
-   * compiled whole; one long loop over the text would fall back to the interpreter at the end of every text.
-   */
-  #batch(stage: number, bytes: Uint8Array, view: DataView, at: number, end: number, out: number[]): number {
-    const scanner = this.#scanners[stage]
-    const isLast = stage + 1 === this.#scanners.length
-    for (let pieces = 0; pieces < batchPieces && at < end; pieces++) {
-      const match = scanner.next(bytes, at, end)
-      this.#rereads[stage] -= scanner.reach - (match < 0 ? at : match)
-      if (this.#rereads[stage] < 0) refuseQuadratic()
-      if (match < 0) at = this.#gap(stage, bytes, view, at, end, out)
-      else {
-        if (isLast) this.#piece(bytes, view, at, match, out)
-        else this.#split(stage + 1, bytes, view, at, match, out)
-        at = match
-      }
-    }
-    return at
-  }
-
-  /** What no match covers is a piece of its own. Returns where it ends. */
-  #gap(stage: number, bytes: Uint8Array, view: DataView, start: number, end: number, out: number[]): number {
-    const scanner = this.#scanners[stage]
-    let at = start
-    do {
-      at++
-      while (at < end && (bytes[at] & 0xc0) === 0x80) at++
-      if (at === end || scanner.next(bytes, at, end) >= 0) break
-      this.#rereads[stage] -= scanner.reach - at
-      if (this.#rereads[stage] < 0) refuseQuadratic()
-    } while (at < end)
-    this.#split(stage + 1, bytes, view, start, at, out)
-    return at
-  }
-
-  #piece(bytes: Uint8Array, view: DataView, start: number, end: number, out: number[]): void {
-    const whole = this.#vocabulary.find(bytes, view, start, end)
-    if (whole >= 0) {
-      out.push(whole)
-      return
-    }
-    const count = end - start
-    // Measured: bytes of Latin letters are merged faster than looked at from left to right, up to some length.
-    if (count <= (bytes[start + 1] < 0x80 ? shortPiece : shortNonAscii)) {
-      this.#shortMerger.encode(bytes, start, end, out)
-      return
-    }
-    if (this.#backtracker.encode(bytes, start, end, out)) return
-    const symbols = this.#merger.symbols(count)
-    const byteTokens = this.#byteTokens
-    for (let i = 0; i < count; i++) symbols[i] = byteTokens[bytes[start + i]]
-    this.#merger.merge(count, out)
+    if (run.window > mostKept) this.#run = undefined
   }
 }
 
-function refuseQuadratic(): never {
-  throw new UnsupportedError("the pre-tokenizer pattern of this model needs quadratic time on this text")
+const align = (bytes: number): number => (bytes + 63) & ~63
+
+/**
+ * The instance at work and its memory: the automata, the tables of the tokens, then a window of text with its ids and,
+ * for every byte, a mark that encoding may set.
+ */
+class Run {
+  window = 0
+  readonly #memory: WebAssembly.Memory
+  readonly #program: Program
+  /** Addresses: of the automata's tables, and of the window's text and ids. */
+  readonly #stages: readonly number[]
+  readonly #text: number
+  #idsAddress = 0
+  #tables: AutomatonTables[] = []
+
+  constructor(data: TokenizerData, automata: readonly Automaton[], merger: Merger) {
+    let end = 64
+    const take = (bytes: number): number => {
+      const address = end
+      end += align(bytes)
+      return address
+    }
+    const { derivations, trie } = data.leftToRight!
+    const tables = [derivations, trie.first, trie.nodes, data.pairFilter, data.pairs]
+    const stageList = take(8 * automata.length)
+    this.#stages = automata.map(() => take(classesBytes + transitionsBytes))
+    const addresses = tables.map((table) => take(table.byteLength))
+    this.#text = end
+    this.#memory = new WebAssembly.Memory({ initial: Math.ceil(end / pageBytes) })
+    for (const [i, table] of tables.entries()) this.#ints(addresses[i], table.length).set(table)
+    this.#ints(stageList, 2 * automata.length).set(
+      this.#stages.flatMap((address) => [address, address + classesBytes]),
+    )
+    this.#program = instantiate(this.#memory, {
+      explore: (stage, row, point) => automata[stage].explore(this.#tables[stage], row, point),
+      merge: (start, after, target) => {
+        const bytes = new Uint8Array(this.#memory.buffer, start, after - start)
+        const ids: number[] = []
+        const symbols = merger.symbols(bytes.length)
+        for (let i = 0; i < bytes.length; i++) symbols[i] = data.byteTokens[bytes[i]]
+        merger.merge(bytes.length, ids)
+        this.#ints(target, ids.length).set(ids)
+        return target + 4 * ids.length
+      },
+      refuse: () => {
+        throw new UnsupportedError(
+          "the pre-tokenizer pattern of this model needs quadratic time on this text",
+        )
+      },
+    })
+    this.#grow(firstWindow)
+    for (const [stage, automaton] of automata.entries()) automaton.start(this.#tables[stage])
+    const [records, first, nodes, filter, pairs] = addresses
+    const filterMask = data.pairFilter.length - 1
+    const pairMask = data.pairs.byteLength - 1
+    const pairShift = Math.clz32(data.pairs.length / 4) + 1
+    this.#program.setTables(records, first, nodes, filter, filterMask, pairs, pairMask, pairShift)
+    this.#program.setStages(stageList, automata.length, data.wholeTokens)
+  }
+
+  /** Where the window's text after the first `held` bytes is to be written. */
+  room(held: number): Uint8Array {
+    if (2 * held > this.window) this.#grow(2 * this.window)
+    return new Uint8Array(this.#memory.buffer, this.#text + held, this.window - held)
+  }
+
+  /**
+   * Appends the ids of the window's first `length` bytes. Unless they are the last of the text it leaves what more text
+   * could change at the start of the window, and returns the number of these bytes.
+   */
+  encode(length: number, isLast: boolean, out: number[]): number {
+    const end = this.#text + length
+    const after = this.#program.encode(this.#text, end, this.#idsAddress, isLast)
+    const ids = this.#ints(this.#idsAddress, (after - this.#idsAddress) >> 2)
+    for (let i = 0; i < ids.length; i++) out.push(ids[i])
+    if (isLast) return 0
+    const stopped = this.#program.stopped()
+    new Uint8Array(this.#memory.buffer).copyWithin(this.#text, stopped, end)
+    return end - stopped
+  }
+
+  #ints(address: number, length: number): Int32Array {
+    return new Int32Array(this.#memory.buffer, address, length)
+  }
+
+  /** Makes room for a window of that many bytes, whose text stays, and for as many ids and marks. */
+  #grow(window: number): void {
+    this.window = window
+    this.#idsAddress = this.#text + align(window + padding)
+    const marks = this.#idsAddress + 4 * window
+    const missing = marks + 4 * (window + 1) - this.#memory.buffer.byteLength
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / pageBytes))
+    this.#ints(marks, window + 1).fill(0)
+    this.#program.place(this.#text, marks)
+    this.#tables = this.#stages.map((address) => ({
+      classes: new Uint8Array(this.#memory.buffer, address, classesBytes),
+      transitions: this.#ints(address + classesBytes, transitionsBytes / 4),
+    }))
+  }
 }

@@ -5,16 +5,17 @@ import { sharedInts } from "./shared-memory.js"
 
 /**
  * Words of a token's record: time, left part, right part, rank * 4 + lateness of the merge that makes it; then a bit
- * for the hash of every token that it has a pair with, to its right and to its left. Most borders have no pair, and
- * the two records say so without another look at memory.
+ * for the hash of every token that it has a pair with, to its right and to its left; then the longest token that
+ * merging makes and that it properly starts with, or -1, and its length in bytes. Most borders have no pair, and the
+ * two records say so without another look at memory.
  */
 const recordWords = 8
 const partnersRight = 4
 const partnersLeft = 5
+const shorterWord = 6
+const lengthWord = 7
 const unmade = -2
 const base = -1
-const never = 0x7fffffff
-
 /**
  * A merge is late where its rank is below that of the merge which makes one of its parts (the vocabulary of Llama 3
  * has such): it then comes right after that part was made, at the part's time. Otherwise its time is its rank.
@@ -76,9 +77,15 @@ export class Derivations {
     return this.data[id * recordWords] !== unmade
   }
 
-  /** Whether the bytes of x and y together merge into x and y, and not across their border. */
-  canFollow(x: number, y: number): boolean {
-    return this.#standApart(x, y, never)
+  /** Completes the records: `shorter` is the longest token that each starts with, -1 for none, made or not. */
+  setLengths(shorter: Int32Array, offsets: Int32Array): void {
+    const data = this.data
+    for (let id = 0; id < shorter.length; id++) {
+      let start = shorter[id]
+      while (start >= 0 && !this.isMade(start)) start = shorter[start]
+      data[id * recordWords + shorterWord] = start
+      data[id * recordWords + lengthWord] = offsets[id + 1] - offsets[id]
+    }
   }
 
   /**

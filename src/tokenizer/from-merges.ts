@@ -4,7 +4,7 @@ import { InvalidFileError } from "../errors/index.js"
 import { Derivations } from "./derivations.js"
 import { byteLevelTables, singleByteTokens, type LeftToRightData } from "./model.js"
 import { PairList, PairTable } from "./pair-table.js"
-import { Trie } from "./trie.js"
+import { buildTrie } from "./trie.js"
 import {
   maxTokenBytes,
   padding,
@@ -85,7 +85,7 @@ export function tablesOfMerges(source: MergesSource): ByteLevelTables {
       failMerge(source.name, rank, merge, "has a part or a result that is no token of the vocabulary")
     list.add(left, right, rank, merged)
   }
-  const tables = byteLevelTables(vocabulary, Trie.of(vocabulary), list, byteTokens)
+  const tables = byteLevelTables(vocabulary, buildTrie(vocabulary), list, byteTokens)
   if (source.wholeTokens) return { vocabulary: vocabulary.data, byteTokens, ...tables }
   // Looking a whole piece up first is only a shortcut here: it is right for tokens that merging arrives at.
   const derivations = new Derivations(tables.leftToRight.derivations, new PairTable(tables))

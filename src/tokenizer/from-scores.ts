@@ -2,7 +2,7 @@
 import { InvalidFileError } from "../errors/index.js"
 import { pairsOfSplits } from "./model.js"
 import { PairTable } from "./pair-table.js"
-import { Trie } from "./trie.js"
+import { buildTrie } from "./trie.js"
 import { TokenKind, Vocabulary, type VocabularyBuilder, type VocabularyData } from "./vocabulary.js"
 
 export interface ScoresTables {
@@ -36,7 +36,7 @@ export function tablesOfScores(
   }
   const distinct = [...new Set(order.toSorted((a, b) => b - a))]
   const rankOfScore = new Map(distinct.map((score, rank) => [score, rank]))
-  const pairs = pairsOfSplits(vocabulary, Trie.of(vocabulary), (id) => rankOfScore.get(order[id])!)
+  const pairs = pairsOfSplits(vocabulary, buildTrie(vocabulary).shorter, (id) => rankOfScore.get(order[id])!)
   return {
     vocabulary: vocabulary.data,
     ...PairTable.fromList(pairs).data,

@@ -3,7 +3,7 @@
 import { InvalidFileError } from "../errors/index.js"
 import { llama3Pattern, llama3SpecialTokens } from "./llama3.js"
 import { byteLevelTables, pairsOfSplits, singleByteTokens, type TokenizerData } from "./model.js"
-import { Trie } from "./trie.js"
+import { buildTrie } from "./trie.js"
 import { checkSize, maxVocabularySize, TokenKind, Vocabulary, VocabularyBuilder } from "./vocabulary.js"
 
 export interface TiktokenOptions {
@@ -53,8 +53,8 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
     throw new InvalidFileError(`tokenizer.model gives the same token the ranks ${earlier} and ${id}`)
   })
   const byteTokens = singleByteTokens(vocabulary, "tokenizer.model")
-  const trie = Trie.of(vocabulary)
-  const list = pairsOfSplits(vocabulary, trie, (id) => id)
+  const trie = buildTrie(vocabulary)
+  const list = pairsOfSplits(vocabulary, trie.shorter, (id) => id)
   const idOf = (text: string) => {
     const index = specials.indexOf(text)
     return index < 0 ? undefined : lines + index

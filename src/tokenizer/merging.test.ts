@@ -1,13 +1,11 @@
 // Every way of encoding a piece against merging done literally, on small random vocabularies, in which tokens that
 // merging never reaches and merges out of order are common.
 import { expect, test } from "vitest"
-import { Backtracker } from "./backtrack.js"
-import { Derivations } from "./derivations.js"
+import { ByteLevelEncoder } from "./byte-level.js"
 import { Merger } from "./merge.js"
-import { byteLevelTables, pairsOfSplits, singleByteTokens } from "./model.js"
+import { byteLevelTables, pairsOfSplits, singleByteTokens, type TokenizerData } from "./model.js"
 import { PairTable } from "./pair-table.js"
-import { ShortPieceMerger } from "./short-piece.js"
-import { Trie } from "./trie.js"
+import { buildTrie } from "./trie.js"
 import { Vocabulary, VocabularyBuilder } from "./vocabulary.js"
 
 function random(seed: number): (below: number) => number {
@@ -51,57 +49,66 @@ function vocabularyOf(next: (below: number) => number, extra: number, alphabet: 
     )
   const vocabulary = Vocabulary.build(builder.finish())
   const byteTokens = singleByteTokens(vocabulary, "the test")
-  const trie = Trie.of(vocabulary)
-  const list = pairsOfSplits(vocabulary, trie, (id) => id)
+  const trie = buildTrie(vocabulary)
+  const list = pairsOfSplits(vocabulary, trie.shorter, (id) => id)
   const tables = byteLevelTables(vocabulary, trie, list, byteTokens)
   const pairs = new PairTable(tables)
-  const derivations = new Derivations(tables.leftToRight.derivations, pairs)
+  const data: TokenizerData = {
+    start: "bytes",
+    vocabulary: vocabulary.data,
+    ...tables,
+    byteTokens,
+    patterns: ["[^~]+"],
+    wholeTokens: false,
+    specials: [],
+    bos: undefined,
+    eos: undefined,
+    addsBos: false,
+    spacePrefix: false,
+    spaceSymbol: "",
+  }
+  const merger = new Merger(pairs)
+  let given = 0
+  const asked = {
+    symbols: (count: number) => merger.symbols(count),
+    merge: (count: number, out: number[]) => {
+      given++
+      merger.merge(count, out)
+    },
+  } as Merger
   return {
     ranks,
-    byteTokens,
-    pairs,
-    derivations,
-    backtracker: new Backtracker(vocabulary, trie, derivations),
+    merger,
+    derivations: tables.leftToRight.derivations,
+    encoder: new ByteLevelEncoder(data, asked),
+    given: () => given,
   }
 }
 
-test("encoding from left to right, short merging and heap merging all end as merging literally does", () => {
+test("encoding from left to right and heap merging both end as merging literally does", () => {
   const next = random(20)
   let late = 0
   let given = 0
   for (let round = 0; round < 250; round++) {
     const alphabet = ["ab", "abc", "abcdef"][round % 3]
-    const { ranks, byteTokens, pairs, derivations, backtracker } = vocabularyOf(
-      next,
-      4 + next(alphabet.length * 12),
-      alphabet,
-    )
-    for (let id = 0; id < ranks.size; id++) if ((derivations.data[8 * id + 3] & 3) !== 0) late++
-    const short = new ShortPieceMerger(pairs, byteTokens)
-    const merger = new Merger(pairs)
+    const made = vocabularyOf(next, 4 + next(alphabet.length * 12), alphabet)
+    const { ranks, merger, derivations, encoder } = made
+    for (let id = 0; id < ranks.size; id++) if ((derivations[8 * id + 3] & 3) !== 0) late++
     for (let run = 0; run < 40; run++) {
       const piece = Array.from({ length: 1 + next(24) }, () => alphabet[next(alphabet.length)]).join("")
       const expected = literally(piece, ranks)
-      const bytes = utf8.encode(`${piece}~~~~~~~~`)
       const how = `${piece} with ${[...ranks.keys()].slice(256).join(" ")}`
 
-      const merged: number[] = []
-      short.encode(bytes, 0, piece.length, merged)
-      expect(merged, how).toEqual(expected)
-
       const heaped: number[] = []
-      merger.symbols(piece.length).set(bytes.subarray(0, piece.length))
+      merger.symbols(piece.length).set(utf8.encode(piece))
       merger.merge(piece.length, heaped)
       expect(heaped, how).toEqual(expected)
 
       const leftToRight: number[] = [-7]
-      if (backtracker.encode(bytes, 0, piece.length, leftToRight)) {
-        expect(leftToRight.slice(1), how).toEqual(expected)
-      } else {
-        given++
-        expect(leftToRight).toEqual([-7])
-      }
+      encoder.encode(piece, leftToRight)
+      expect(leftToRight.slice(1), how).toEqual(expected)
     }
+    given += made.given()
   }
   expect(late, "merges out of order are covered").toBeGreaterThan(100)
   expect(given, "pieces that could not be done from left to right").toBeLessThan(100)

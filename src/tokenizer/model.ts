@@ -3,10 +3,10 @@
 import { InvalidFileError } from "../errors/index.js"
 import { Derivations } from "./derivations.js"
 import { PairList, PairTable } from "./pair-table.js"
-import type { Trie, TrieData } from "./trie.js"
+import type { buildTrie, TrieData } from "./trie.js"
 import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocabulary.js"
 
-/** What encoding from left to right needs, see backtrack.ts. */
+/** What encoding from left to right needs, see wasm/kernels/main.ts. */
 export interface LeftToRightData {
   derivations: Int32Array
   trie: TrieData
@@ -43,9 +43,12 @@ export interface TokenizerData {
  * All pairs whose joined bytes are a token: how tiktoken and SentencePiece, whose files list no merges, decide
  * what may merge. `rankOf` gives the rank of merging into a token.
  */
-export function pairsOfSplits(vocabulary: Vocabulary, trie: Trie, rankOf: (id: number) => number): PairList {
+export function pairsOfSplits(
+  vocabulary: Vocabulary,
+  shorter: Int32Array,
+  rankOf: (id: number) => number,
+): PairList {
   const { bytes, offsets, kinds } = vocabulary.data
-  const { shorter } = trie.data
   const view = viewOf(bytes)
   const pairs = new PairList()
   for (let id = 0; id < vocabulary.size; id++) {
@@ -74,18 +77,15 @@ export function singleByteTokens(vocabulary: Vocabulary, source: string): Int32A
   })
 }
 
-/** The tables of byte-level BPE, from pairs in order of rank and the trie of all tokens, which it adapts. */
+/** The tables of byte-level BPE, from pairs in order of rank and the trie of all tokens. */
 export function byteLevelTables(
   vocabulary: Vocabulary,
-  trie: Trie,
+  { first, nodes, shorter }: ReturnType<typeof buildTrie>,
   list: PairList,
   byteTokens: Int32Array,
 ): { pairs: Int32Array; pairFilter: Int32Array; leftToRight: LeftToRightData } {
   const pairs = PairTable.fromList(list)
   const derivations = Derivations.of(vocabulary.size, list, pairs, byteTokens)
-  // From here on the shorter token is one that merging makes; what a token passes over never stands in a result.
-  const { shorter } = trie.data
-  for (let id = 0; id < vocabulary.size; id++)
-    while (shorter[id] >= 0 && !derivations.isMade(shorter[id])) shorter[id] = shorter[shorter[id]]
-  return { ...pairs.data, leftToRight: { derivations: derivations.data, trie: trie.data } }
+  derivations.setLengths(shorter, vocabulary.data.offsets)
+  return { ...pairs.data, leftToRight: { derivations: derivations.data, trie: { first, nodes } } }
 }

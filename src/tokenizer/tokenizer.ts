@@ -6,11 +6,12 @@ import { readGguf } from "./from-gguf.js"
 import { readLlama2c } from "./from-llama2c.js"
 import { readTiktoken, type TiktokenOptions } from "./from-tiktoken.js"
 import { readTokenizerJson } from "./from-tokenizer-json.js"
+import { Merger } from "./merge.js"
 import type { TokenizerData } from "./model.js"
 import { PairTable } from "./pair-table.js"
 import { SentencePieceEncoder } from "./sentence-piece.js"
 import { SpecialText } from "./special-text.js"
-import { padding, TokenKind, viewOf, Vocabulary } from "./vocabulary.js"
+import { TokenKind, Vocabulary } from "./vocabulary.js"
 
 export interface EncodeOptions {
   /** Put the beginning-of-text token first. Default false. */
@@ -18,9 +19,6 @@ export interface EncodeOptions {
   /** Let text such as `<|eot_id|>` become special tokens. Default false: never do this with a user's text. */
   special?: boolean
 }
-
-/** UTF-8 scratch memory kept between calls; a longer text gets its own, which is freed after it. */
-const keptBytes = 1 << 16
 
 export class Tokenizer {
   /** Number of ids, special tokens included. */
@@ -35,9 +33,6 @@ export class Tokenizer {
   readonly #vocabulary: Vocabulary
   readonly #encoder: StretchEncoder
   readonly #specialText: SpecialText
-  readonly #utf8 = new TextEncoder()
-  #scratch = new Uint8Array(keptBytes)
-  #view = viewOf(this.#scratch)
 
   private constructor(data: TokenizerData) {
     this.#data = data
@@ -48,10 +43,10 @@ export class Tokenizer {
     this.eos = data.eos
     this.addsBos = data.addsBos
     this.#specialText = new SpecialText(data.specials)
-    const pairs = new PairTable(data)
+    const merger = new Merger(new PairTable(data))
     this.#encoder = data.leftToRight
-      ? new ByteLevelEncoder(this.#vocabulary, pairs, data.leftToRight, data.byteTokens, data.patterns)
-      : new SentencePieceEncoder(this.#vocabulary, pairs, data.byteTokens)
+      ? new ByteLevelEncoder(data, merger)
+      : new SentencePieceEncoder(this.#vocabulary, merger, data.byteTokens)
   }
 
   /**
@@ -110,17 +105,7 @@ export class Tokenizer {
     if (text === "") return
     if (this.#data.spaceSymbol !== "") text = text.replaceAll(this.#data.spaceSymbol, " ")
     if (this.#data.spacePrefix) text = ` ${text}`
-    const needed = 3 * text.length + padding
-    if (needed > this.#scratch.length) {
-      this.#scratch = new Uint8Array(needed)
-      this.#view = viewOf(this.#scratch)
-    }
-    const { written } = this.#utf8.encodeInto(text, this.#scratch)
-    this.#encoder.encode(this.#scratch, this.#view, 0, written, ids)
-    if (this.#scratch.length > 16 * keptBytes) {
-      this.#scratch = new Uint8Array(keptBytes)
-      this.#view = viewOf(this.#scratch)
-    }
+    this.#encoder.encode(text, ids)
   }
 
   /** Text of token ids. Special tokens are left out unless `special`; bytes that are no UTF-8 become U+FFFD. */

@@ -1,219 +1,184 @@
-// The longest token at a place of a text, by a trie. Nodes below the vocabulary size are the tokens themselves,
-// nodes above it are prefixes that are no token.
+// The tokens by their beginnings, laid out such that a token and what it starts with lie close together: a node is
+// followed by its children. WebAssembly looks for the longest token in it (wasm/kernels/tokens.ts).
 import { InvalidFileError } from "../errors/index.js"
 import { sharedInts } from "./shared-memory.js"
 import { viewOf, type Vocabulary } from "./vocabulary.js"
 
-/** Child nodes are packed with a byte into 31 bits. */
-const mostNodes = 1 << 23
+/** Places of nodes are packed with a byte and a bit into 32 bits. */
+const mostWords = 1 << 23
 /** Nodes with more children than this have a row of children by byte, the others a list to look through. */
 const longestList = 8
+/** Below these bits of its first word a node has its token + 1; in them the number of its children. */
+const countShift = 21
 
+/**
+ * A reference is -1 for nothing, `token << 1 | 1` for a token that no other starts with, or `place << 1` for the node at
+ * that word. A node: its token + 1 (0 for none) and the number n of its children; if n is at most 8, n words of
+ * `reference << 8 | byte`; else n - 8 references by byte after a word with the first of these bytes.
+ */
 export interface TrieData {
-  /** The node of each first byte, or -1; then that of every two first bytes (256 + (first << 8 | second)). */
+  /** The token of each byte; then the reference for every two first bytes (256 + (first << 8 | second)). */
   first: Int32Array
-  /** The children of a node are children[index[node], index[node + 1]). */
-  index: Int32Array
-  /** A list of `child << 8 | byte`; or the lowest byte and then, from it on, a child or -1 for every byte. */
-  children: Int32Array
-  /** The longest token that each token properly starts with, or -1. */
-  shorter: Int32Array
+  nodes: Int32Array
 }
 
-export class Trie {
-  readonly data: TrieData
-  readonly #first: Int32Array
-  readonly #index: Int32Array
-  readonly #children: Int32Array
-  readonly #size: number
-
-  constructor(data: TrieData) {
-    this.data = data
-    this.#first = data.first
-    this.#index = data.index
-    this.#children = data.children
-    this.#size = data.shorter.length
-  }
-
-  /** The trie of all tokens that the vocabulary finds. */
-  static of(vocabulary: Vocabulary): Trie {
-    return new Trie(new Builder(vocabulary).finish())
-  }
-
-  /** The longest token at bytes[start, end), or -1. */
-  longest(bytes: Uint8Array, start: number, end: number): number {
-    const size = this.#size
-    let token = this.#first[bytes[start]]
-    if (token >= size) token = -1
-    if (start + 1 >= end) return token
-    let node = this.#first[256 + ((bytes[start] << 8) | bytes[start + 1])]
-    if (node < 0) return token
-    if (node < size) token = node
-    const index = this.#index
-    const children = this.#children
-    for (let at = start + 2; at < end; at++) {
-      const byte = bytes[at]
-      const from = index[node]
-      const to = index[node + 1]
-      node = -1
-      if (to - from > longestList) {
-        const place = from + 1 + byte - children[from]
-        if (place > from && place < to) node = children[place]
-      } else {
-        for (let i = from; i < to; i++)
-          if ((children[i] & 0xff) === byte) {
-            node = children[i] >> 8
-            break
-          }
-      }
-      if (node < 0) break
-      if (node < size) token = node
-    }
-    return token
-  }
+/** The trie of all tokens that the vocabulary finds, and the longest token that each properly starts with, or -1. */
+export function buildTrie(vocabulary: Vocabulary): TrieData & { shorter: Int32Array } {
+  return new Builder(vocabulary).build()
 }
 
-/** Grows the trie edge by edge; the edges are found through a hash table that is thrown away afterwards. */
 class Builder {
-  readonly #size: number
-  #nodes: number
-  #edges = 0
-  /** Of every edge: the node it leaves, the node it leads to << 8 | its byte. */
-  #list = new Int32Array(1 << 16)
-  /** Number of an edge + 1, by hash. */
-  #table: Int32Array
-  #shift: number
-  readonly #first = sharedInts(256 + 65536).fill(-1)
+  readonly #bytes: Uint8Array
+  readonly #offsets: Int32Array
   readonly #shorter: Int32Array
+  /** Tokens sorted by their bytes, as far as they are. */
+  readonly #ids: Int32Array
+  readonly #spare: Int32Array
+  /** How many of a range of tokens have each byte, for every depth. */
+  readonly #counts: Int32Array[] = []
+  #nodes = new Int32Array(1 << 18)
+  #end = 0
 
   constructor(vocabulary: Vocabulary) {
     const { bytes, offsets } = vocabulary.data
-    this.#size = this.#nodes = vocabulary.size
+    this.#bytes = bytes
+    this.#offsets = offsets
     this.#shorter = sharedInts(vocabulary.size).fill(-1)
-    let slots = 1 << 10
-    while (slots < 8 * vocabulary.size) slots *= 2
-    this.#table = new Int32Array(slots)
-    this.#shift = 32 - Math.log2(slots)
-    // Short tokens first, so that a prefix that is a token has its node when a longer token needs it.
-    for (const id of byLength(vocabulary)) this.#add(id, bytes, offsets[id], offsets[id + 1] - 1)
+    const view = viewOf(bytes)
+    const found = new Int32Array(vocabulary.size)
+    let count = 0
+    for (let id = 0; id < vocabulary.size; id++)
+      if (vocabulary.find(bytes, view, offsets[id], offsets[id + 1]) === id) found[count++] = id
+    this.#ids = found.subarray(0, count)
+    this.#spare = new Int32Array(count)
   }
 
-  #add(id: number, bytes: Uint8Array, start: number, last: number): void {
-    let node = this.#first[bytes[start]]
-    if (node < 0) this.#first[bytes[start]] = node = start === last ? id : this.#newNode()
-    let shorter = node < this.#size && node !== id ? node : -1
-    for (let at = start + 1; at <= last; at++) {
-      const byte = bytes[at]
-      const slot = this.#slot(node, byte)
-      const edge = this.#table[slot] - 1
-      if (edge < 0) {
-        const next = at === last ? id : this.#newNode()
-        this.#link(slot, node, byte, next)
-        node = next
-      } else {
-        node = this.#list[2 * edge + 1] >> 8
-        if (node < this.#size && node !== id) shorter = node
-      }
+  build(): TrieData & { shorter: Int32Array } {
+    const first = sharedInts(256 + 65536).fill(-1)
+    this.#eachByte(0, this.#ids.length, 0, (byte, from, to) => {
+      const rest = this.#takeEnded(from, to, 1, -1)
+      const token = rest > from ? this.#ids[from] : -1
+      first[byte] = token
+      this.#eachByte(rest, to, 1, (second, from, to) => {
+        first[256 + ((byte << 8) | second)] = this.#node(from, to, 2, token)
+      })
+    })
+    const nodes = sharedInts(this.#end)
+    nodes.set(this.#nodes.subarray(0, this.#end))
+    return { first, nodes, shorter: this.#shorter }
+  }
+
+  /** Puts the token of ids[from, to) that ends at `depth` first, if there is one, and returns where the others begin. */
+  #takeEnded(from: number, to: number, depth: number, shorter: number): number {
+    const ids = this.#ids
+    const offsets = this.#offsets
+    for (let i = from; i < to; i++) {
+      const id = ids[i]
+      if (offsets[id + 1] - offsets[id] !== depth) continue
+      ids[i] = ids[from]
+      ids[from] = id
+      this.#shorter[id] = shorter
+      return from + 1
+    }
+    return from
+  }
+
+  /** Writes the node for ids[from, to), which are equal up to `depth`, and returns its reference. */
+  #node(from: number, to: number, depth: number, shorter: number): number {
+    const rest = this.#takeEnded(from, to, depth, shorter)
+    const token = rest > from ? this.#ids[from] : -1
+    if (rest === to) return (token << 1) | 1
+    const below = token >= 0 ? token : shorter
+    if (to - rest === 1) return this.#chain(token, this.#ids[rest], depth, below)
+    const place = this.#end
+    let children = 0
+    let lowest = 0
+    let highest = 0
+    this.#eachByte(rest, to, depth, (byte) => {
+      if (children++ === 0) lowest = byte
+      highest = byte
+    })
+    const isList = children <= longestList
+    const count = isList ? children : highest - lowest + 1 + longestList
+    this.#grow(isList ? 1 + count : 2 + count - longestList)
+    this.#nodes[place] = (token + 1) | (count << countShift)
+    let at = place + 1
+    if (!isList) {
+      this.#nodes[at++] = lowest
+      this.#nodes.fill(-1, at, this.#end)
+    }
+    this.#eachByte(rest, to, depth, (byte, from, to) => {
+      const reference = this.#node(from, to, depth + 1, below)
+      if (isList) this.#nodes[at++] = (reference << 8) | byte
+      else this.#nodes[at + byte - lowest] = reference
+    })
+    return place << 1
+  }
+
+  /** The nodes from `depth` to the end of the only token there. */
+  #chain(token: number, id: number, depth: number, shorter: number): number {
+    const place = this.#end
+    const from = this.#offsets[id] + depth
+    const to = this.#offsets[id + 1]
+    this.#grow(2 * (to - from))
+    for (let i = from, at = place; i < to; i++, at += 2) {
+      const reference = i + 1 < to ? (at + 2) << 1 : (id << 1) | 1
+      this.#nodes[at] = (i === from ? token + 1 : 0) | (1 << countShift)
+      this.#nodes[at + 1] = (reference << 8) | this.#bytes[i]
     }
     this.#shorter[id] = shorter
+    return place << 1
   }
 
-  #newNode(): number {
-    if (this.#nodes === mostNodes)
+  #grow(words: number): void {
+    this.#end += words
+    if (this.#end > mostWords)
       throw new InvalidFileError(
-        `the tokens of the vocabulary have over ${mostNodes} different beginnings: it is damaged`,
+        "the tokens of the vocabulary have too many different beginnings: it is damaged",
       )
-    return this.#nodes++
+    if (this.#end <= this.#nodes.length) return
+    const larger = new Int32Array(Math.max(2 * this.#nodes.length, this.#end))
+    larger.set(this.#nodes)
+    this.#nodes = larger
   }
 
-  /** Where the edge is in the table, or the free slot where it belongs. */
-  #slot(node: number, byte: number): number {
-    const mask = this.#table.length - 1
-    const key = (node << 8) | byte
-    let slot = Math.imul(key ^ (key >>> 15), 0x9e3779b1) >>> this.#shift
-    for (;;) {
-      const edge = this.#table[slot] - 1
-      if (edge < 0) return slot
-      if (this.#list[2 * edge] === node && (this.#list[2 * edge + 1] & 0xff) === byte) return slot
-      slot = (slot + 1) & mask
-    }
-  }
-
-  #link(slot: number, node: number, byte: number, next: number): void {
-    if (2 * this.#edges === this.#list.length) {
-      const longer = new Int32Array(2 * this.#list.length)
-      longer.set(this.#list)
-      this.#list = longer
-    }
-    this.#list[2 * this.#edges] = node
-    this.#list[2 * this.#edges + 1] = (next << 8) | byte
-    this.#table[slot] = ++this.#edges
-    if (3 * this.#edges < 2 * this.#table.length) return
-    this.#table = new Int32Array(2 * this.#table.length)
-    this.#shift--
-    for (let edge = 0; edge < this.#edges; edge++) {
-      const list = this.#list
-      this.#table[this.#slot(list[2 * edge], list[2 * edge + 1] & 0xff)] = edge + 1
-    }
-  }
-
-  finish(): TrieData {
-    const list = this.#list
-    const counts = new Int32Array(this.#nodes)
-    const lowest = new Uint8Array(this.#nodes).fill(255)
-    const highest = new Uint8Array(this.#nodes)
-    for (let edge = 0; edge < this.#edges; edge++) {
-      const node = list[2 * edge]
-      const byte = list[2 * edge + 1] & 0xff
-      counts[node]++
-      if (byte < lowest[node]) lowest[node] = byte
-      if (byte > highest[node]) highest[node] = byte
-    }
-    const index = sharedInts(this.#nodes + 1)
-    for (let node = 0; node < this.#nodes; node++) {
-      const room = counts[node] > longestList ? highest[node] - lowest[node] + 2 : counts[node]
-      index[node + 1] = index[node] + room
-    }
-    const children = sharedInts(index[this.#nodes]).fill(-1)
-    const filled = new Uint8Array(this.#nodes)
-    for (let edge = 0; edge < this.#edges; edge++) {
-      const node = list[2 * edge]
-      const packed = list[2 * edge + 1]
-      if (counts[node] <= longestList) children[index[node] + filled[node]++] = packed
-      else {
-        children[index[node]] = lowest[node]
-        children[index[node] + 1 + (packed & 0xff) - lowest[node]] = packed >> 8
+  /** Sorts ids[from, to) by their byte at `depth`, which all have, and calls back for every byte in order. */
+  #eachByte(
+    from: number,
+    to: number,
+    depth: number,
+    group: (byte: number, from: number, to: number) => void,
+  ): void {
+    const ids = this.#ids
+    const bytes = this.#bytes
+    const offsets = this.#offsets
+    if (to - from > 64) this.#countingSort(from, to, depth)
+    else
+      for (let i = from + 1; i < to; i++) {
+        const id = ids[i]
+        const byte = bytes[offsets[id] + depth]
+        let j = i
+        for (; j > from && bytes[offsets[ids[j - 1]] + depth] > byte; j--) ids[j] = ids[j - 1]
+        ids[j] = id
       }
-    }
-    this.#pairFirstBytes()
-    return { first: this.#first, index, children, shorter: this.#shorter }
-  }
-
-  #pairFirstBytes(): void {
-    const first = this.#first
-    const byteOfNode = new Map(Array.from(first.subarray(0, 256), (node, byte) => [node, byte] as const))
-    byteOfNode.delete(-1)
-    for (let edge = 0; edge < this.#edges; edge++) {
-      const byte = byteOfNode.get(this.#list[2 * edge])
-      const packed = this.#list[2 * edge + 1]
-      if (byte !== undefined) first[256 + ((byte << 8) | (packed & 0xff))] = packed >> 8
+    for (let start = from; start < to; ) {
+      const byte = bytes[offsets[ids[start]] + depth]
+      let end = start + 1
+      while (end < to && bytes[offsets[ids[end]] + depth] === byte) end++
+      group(byte, start, end)
+      start = end
     }
   }
-}
 
-/** Ids of the tokens that are found by their bytes, the shortest first. */
-function byLength(vocabulary: Vocabulary): Int32Array {
-  const { bytes, offsets } = vocabulary.data
-  const view = viewOf(bytes)
-  const starts = new Int32Array(vocabulary.longest + 2)
-  const lengths = new Int32Array(vocabulary.size)
-  for (let id = 0; id < vocabulary.size; id++) {
-    if (vocabulary.find(bytes, view, offsets[id], offsets[id + 1]) !== id) continue
-    lengths[id] = offsets[id + 1] - offsets[id]
-    starts[lengths[id] + 1]++
+  #countingSort(from: number, to: number, depth: number): void {
+    const ids = this.#ids
+    const bytes = this.#bytes
+    const offsets = this.#offsets
+    const counts = (this.#counts[depth] ??= new Int32Array(257))
+    counts.fill(0)
+    for (let i = from; i < to; i++) counts[bytes[offsets[ids[i]] + depth] + 1]++
+    for (let byte = 0; byte < 256; byte++) counts[byte + 1] += counts[byte]
+    for (let i = from; i < to; i++) this.#spare[from + counts[bytes[offsets[ids[i]] + depth]]++] = ids[i]
+    ids.set(this.#spare.subarray(from, to), from)
   }
-  for (let length = 1; length < starts.length; length++) starts[length] += starts[length - 1]
-  const ids = new Int32Array(starts[starts.length - 1])
-  for (let id = 0; id < vocabulary.size; id++) if (lengths[id] > 0) ids[starts[lengths[id]]++] = id
-  return ids
 }

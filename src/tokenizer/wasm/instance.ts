@@ -1,0 +1,46 @@
+// The compiled encoder of byte-level BPE and its instances. The program is small enough for browsers to compile it
+// on the spot, so nothing here waits.
+import { UnsupportedError } from "../../errors/index.js"
+import { programBase64 } from "./program.js"
+
+/** What wasm/kernels/main.ts exports, with its comments. Addresses stay below 2^31. */
+export interface Program {
+  setTables(
+    records: number,
+    first: number,
+    nodes: number,
+    filter: number,
+    filterMask: number,
+    pairs: number,
+    pairMask: number,
+    pairShift: number,
+  ): void
+  setStages(address: number, count: number, wholeTokens: boolean): void
+  place(text: number, dead: number): void
+  encode(start: number, end: number, target: number, last: boolean): number
+  stopped(): number
+  next(stage: number, start: number, end: number): number
+}
+
+/** What the program calls; see there. */
+export interface Host {
+  explore(stage: number, row: number, point: number): void
+  merge(start: number, end: number, target: number): number
+  refuse(): void
+}
+
+let compiled: WebAssembly.Module | undefined
+
+/** The program at work in a memory. UnsupportedError where there is no WebAssembly, or the page's policy forbids it. */
+export function instantiate(memory: WebAssembly.Memory, host: Host): Program {
+  try {
+    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(programBase64), (char) => char.charCodeAt(0)))
+    const { exports } = new WebAssembly.Instance(compiled, { env: { memory }, host: { ...host } })
+    return exports as unknown as Program
+  } catch (error) {
+    throw new UnsupportedError(
+      `the tokenizer needs WebAssembly, which did not start here (${String(error)}): ` +
+        `does the page's content security policy lack 'wasm-unsafe-eval'?`,
+    )
+  }
+}
