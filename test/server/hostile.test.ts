@@ -1,7 +1,7 @@
 // Strangers' requests: bodies of every wrong shape, made from the server's own OpenAPI document, and attacks on the
 // connection. Each gets a clear 4xx in time, and streams beside it go on.
 import { connect } from "node:net"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { post, runServer, type RunningServer } from "./running-server.js"
 
@@ -21,12 +21,12 @@ afterAll(async () => {
 })
 
 /** Sends raw bytes; what comes back until the connection ends, or until some milliseconds are over. */
-function raw(bytes: string | Buffer, { wait = 4000, then = "" } = {}): Promise<string> {
+function raw(bytes: string | Buffer, { wait = 4000, later = "" } = {}): Promise<string> {
   return new Promise((resolve) => {
     let answer = ""
     const socket = connect(server.port, "127.0.0.1", () => {
       socket.write(bytes)
-      if (then) setTimeout(() => socket.write(then), 100)
+      if (later) setTimeout(() => socket.write(later), 100)
     })
     const timer = setTimeout(() => socket.destroy(), wait)
     socket.setEncoding("latin1")
@@ -222,7 +222,7 @@ describe("connections", () => {
         raw("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"),
         raw(
           "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
-          { then: '"' },
+          { later: '"' },
         ),
       ])
       expect(slowHeaders).toMatch(/^HTTP\/1\.1 408/)
