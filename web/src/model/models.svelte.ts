@@ -72,11 +72,12 @@ class Models {
 
   /** Files of the user: kept first where they can be, so that they are here at the next visit. */
   async useFiles(files: readonly File[]): Promise<void> {
-    const [{ name }] = files
+    // the weights give the name, not what lies beside them
+    const { name } = files.reduce((largest, file) => (file.size > largest.size ? file : largest))
     if (this.canKeep && !this.kept.some((kept) => kept.complete && kept.name === name)) {
       const done = await this.#working("keep", name, async (work, signal) => {
         const store = await ModelStore.open()
-        await store.add(files, { onProgress: report(work), signal })
+        await store.add(files, { name, onProgress: report(work), signal })
       })
       await this.refreshKept()
       if (!done) return
