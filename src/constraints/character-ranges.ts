@@ -31,7 +31,9 @@ export function inverted(set: Ranges): Ranges {
 export const without = (set: Ranges, other: Ranges): Ranges => inverted(united(inverted(set), other))
 
 export const ofCharacters = (characters: string): Ranges =>
-  united([...characters].map((character) => [character.codePointAt(0)!, character.codePointAt(0)!] as const))
+  united(
+    Array.from(characters, (character) => [character.codePointAt(0)!, character.codePointAt(0)!] as const),
+  )
 
 /** \d, \w, \s and `.` of ECMAScript. */
 export const digits: Ranges = [[48, 57]]
@@ -81,7 +83,7 @@ export function ofProperty(name: string): Ranges | undefined {
   const result: [number, number][] = []
   for (const { 0: run } of everything.matchAll(pattern)) {
     // a run never bridges the gap of the surrogates unless both sides of it belong
-    const characters = [...run]
+    const characters = Array.from(run)
     result.push([characters[0].codePointAt(0)!, characters.at(-1)!.codePointAt(0)!])
   }
   properties.set(name, result)

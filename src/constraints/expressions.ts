@@ -56,7 +56,7 @@ const mostNodes = 200_000
 /** Bytes of the texts of one list, beginnings that they share counted once. */
 const mostTextBytes = 100_000
 /** Steps that building automata may take, all together. */
-const mostWork = 1_500_000
+const mostWork = 600_000
 export const unlimited = Number.POSITIVE_INFINITY
 
 export class Expressions {
@@ -214,7 +214,8 @@ export class Expressions {
 
   bytes(bytes: Iterable<number>): Node {
     let node: Node = this.empty
-    for (const byte of [...bytes].reverse()) node = this.switch([{ lo: byte, hi: byte, next: node }], false)
+    for (const byte of [...bytes].toReversed())
+      node = this.switch([{ lo: byte, hi: byte, next: node }], false)
     return node
   }
 
@@ -247,7 +248,7 @@ export class Expressions {
     const order = [root]
     for (let at = 0; at < order.length; at++) order.push(...order[at].children.values())
     const made = new Map<Branch, Node>()
-    for (const branch of order.reverse()) {
+    for (const branch of order.toReversed()) {
       const edges = [...branch.children]
         .toSorted(([a], [b]) => a - b)
         .map(([byte, child]) => ({ lo: byte, hi: byte, next: made.get(child)! }))

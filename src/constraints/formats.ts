@@ -48,5 +48,12 @@ export const formatPatterns: ReadonlyMap<string, string> = new Map([
 
 /** Formats that say how a value is to be shown or stored, and allow every value of the type. */
 export const harmlessFormats: ReadonlySet<string> = new Set([
-  ...["password", "binary", "byte", "int32", "int64", "float", "double", "decimal"],
+  "password",
+  "binary",
+  "byte",
+  "int32",
+  "int64",
+  "float",
+  "double",
+  "decimal",
 ])

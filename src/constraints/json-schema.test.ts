@@ -316,7 +316,7 @@ describe("what is not kept to is refused by name and place", () => {
   test.each([
     [{ type: "object", properties: { a: { not: { type: "string" } } } }, "#/properties/a/not"],
     [{ type: "array", uniqueItems: true }, "uniqueItems"],
-    [{ if: {}, then: {} }, "#/if"],
+    [{ if: {}, else: {} }, "#/if"],
     [{ patternProperties: { a: {} } }, "patternProperties"],
     [{ type: "array", contains: { type: "string" } }, "contains"],
     [{ anyOf: [{ type: "string", format: "nonsense" }] }, "#/anyOf/0/format"],

@@ -250,12 +250,12 @@ class SchemaCompiler {
       return this.#part(path, "[", list, "]")
     }
     const placed = prefix.slice(0, most).map((value, i) => item(value, `prefixItems/${i}`))
-    const parts = placed.map((node, i) => (i === 0 ? node : text.then(node)))
+    const parts = placed.map((node, i) => (i === 0 ? node : text.following(node)))
     // without a minimum all places are filled and nothing more is added: what a tuple means
     const left = Math.max(0, least - placed.length)
     const open = rest !== undefined && rest !== false ? most - placed.length : left
     const more =
-      open > 0 ? [this.#expressions.repeat(text.then(item(rest ?? true, "items")), left, open)] : []
+      open > 0 ? [this.#expressions.repeat(text.following(item(rest ?? true, "items")), left, open)] : []
     return this.#part(path, "[", this.#expressions.sequence(...parts, ...more), "]")
   }
 
@@ -307,7 +307,7 @@ class SchemaCompiler {
       first: other
         ? this.#text.list(other, members.length === 0 ? least : 0, spare)
         : this.#expressions.empty,
-      more: other ? this.#expressions.repeat(this.#text.then(other), 0, spare) : this.#expressions.empty,
+      more: other ? this.#expressions.repeat(this.#text.following(other), 0, spare) : this.#expressions.empty,
     }
     return this.#part(path, "{", this.#members(members, tail), "}")
   }
@@ -317,7 +317,7 @@ class SchemaCompiler {
     let { first, more } = tail
     for (const { node, required } of members.toReversed()) {
       const taken = this.#expressions.sequence(node, more)
-      const next = this.#expressions.sequence(this.#text.then(node), more)
+      const next = this.#expressions.sequence(this.#text.following(node), more)
       first = required ? taken : this.#expressions.choice([taken, first])
       more = required ? next : this.#expressions.choice([next, more])
     }

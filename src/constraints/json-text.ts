@@ -77,9 +77,13 @@ export class JsonText {
     const pair = expressions.sequence(
       d,
       expressions.characters(ofCharacters("89abAB")),
-      ...[hex, hex, text("\\u"), d],
+      hex,
+      hex,
+      text("\\u"),
+      d,
       expressions.characters(ofCharacters("cdefCDEF")),
-      ...[hex, hex],
+      hex,
+      hex,
     )
     const single = expressions.choice([
       expressions.sequence(notD, hex, hex, hex),
@@ -123,13 +127,13 @@ export class JsonText {
   /** min to max items with commas between them. */
   list(item: Node, min: number, max: number): Node {
     if (max === 0) return this.expressions.empty
-    const more = this.expressions.repeat(this.then(item), Math.max(0, min - 1), max - 1)
+    const more = this.expressions.repeat(this.following(item), Math.max(0, min - 1), max - 1)
     const some = this.expressions.sequence(item, more)
     return min === 0 ? this.expressions.optional(some) : some
   }
 
   /** A comma, and the item. */
-  then(item: Node): Node {
+  following(item: Node): Node {
     return this.expressions.sequence(this.text(","), this.gap, item)
   }
 
@@ -171,14 +175,14 @@ export class JsonText {
     const { expressions, text } = this
     if (Array.isArray(value)) {
       const items = value.map((item: unknown, i) =>
-        i === 0 ? this.literal(item) : this.then(this.literal(item)),
+        i === 0 ? this.literal(item) : this.following(this.literal(item)),
       )
       return this.enclosed("[", expressions.sequence(...items), "]")
     }
     if (typeof value === "object" && value !== null) {
       const members = Object.entries(value).map(([key, item], i) => {
         const member = this.member(text(JSON.stringify(key)), this.literal(item))
-        return i === 0 ? member : this.then(member)
+        return i === 0 ? member : this.following(member)
       })
       return this.enclosed("{", expressions.sequence(...members), "}")
     }

@@ -3,7 +3,7 @@
 // between them are made when they are first needed and kept, so most steps are one look into a table: the lazy
 // subset construction, over stacks instead of single states.
 import { InvalidOptionError } from "../errors/index.js"
-import { type Expressions, type Node, type Switch, unlimited } from "./expressions.js"
+import { type Edge, type Expressions, type Node, type Switch, unlimited } from "./expressions.js"
 
 /** What is still to be read in the current rule: a list of expressions. */
 export class Cell {
@@ -104,22 +104,34 @@ export class Machine {
     return next >= 0 ? next : this.compute(configuration, this.classOf[byte])
   }
 
-  /** Fills one entry of the table, which may be replaced by a larger one. */
+  /** Fills an entry of the table, which may be replaced by a larger one, and those like it. */
   compute(configuration: number, byteClass: number): number {
     const byte = this.#sample[byteClass]
     const frames: Frame[] = []
     const cells: Cell[] = []
+    // bytes around this one that lead to the same places
+    let first = 0
+    let last = 255
     for (const { local, frame } of this.configurations[configuration].places) {
       this.#spend(local.cells.length)
       for (const { node, tail } of local.cells) {
-        const next = target(node as Switch, byte)
-        if (!next) continue
-        frames.push(frame)
-        cells.push(this.#cons(next, tail!))
+        const { edges } = node as Switch
+        const at = edgeFor(edges, byte)
+        const edge = edges[at]
+        if (edge && edge.lo <= byte) {
+          first = Math.max(first, edge.lo)
+          last = Math.min(last, edge.hi)
+          frames.push(frame)
+          cells.push(this.#cons(edge.next, tail!))
+        } else {
+          if (at > 0) first = Math.max(first, edges[at - 1].hi + 1)
+          if (edge) last = Math.min(last, edge.lo - 1)
+        }
       }
     }
     const next = this.#after(frames, cells)
-    this.steps[configuration * this.classes + byteClass] = next
+    const row = configuration * this.classes
+    this.steps.fill(next, row + this.classOf[first], row + this.classOf[last] + 1)
     return next
   }
 
@@ -265,18 +277,16 @@ export class Machine {
   }
 }
 
-/** Where a switch leads by a byte; edges are in order. */
-function target({ edges }: Switch, byte: number): Node | undefined {
+/** The index of the first edge that does not end before a byte; edges are in order. */
+function edgeFor(edges: readonly Edge[], byte: number): number {
   let low = 0
-  let high = edges.length - 1
-  while (low <= high) {
+  let high = edges.length
+  while (low < high) {
     const middle = (low + high) >>> 1
-    const edge = edges[middle]
-    if (byte < edge.lo) high = middle - 1
-    else if (byte > edge.hi) low = middle + 1
-    else return edge.next
+    if (edges[middle].hi < byte) low = middle + 1
+    else high = middle
   }
-  return undefined
+  return low
 }
 
 function tooAmbiguous(): never {

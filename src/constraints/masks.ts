@@ -17,6 +17,8 @@ interface LocalMask {
 /** Bytes of masks that a constraint keeps. */
 const mostMaskBytes = 8 << 20
 
+const manyExits = 2_000
+
 export class Masks {
   machine: Machine
   /** Changes when the machine was made anew: configurations of the old one mean nothing then. */
@@ -29,6 +31,8 @@ export class Masks {
   readonly #trie: TokenTrie
   readonly #states: Int32Array
   #masks = new Map<Local, LocalMask>()
+  /** Masks of configurations that can be left in the middle of very many tokens. */
+  #whole = new Map<number, Int32Array>()
   #maskBytes = 0
 
   constructor(expressions: Expressions, root: Node, trie: TokenTrie) {
@@ -51,22 +55,42 @@ export class Masks {
     return this.generation
   }
 
+  #remember(bytes: number): void {
+    this.#maskBytes += bytes
+    if (this.#maskBytes <= mostMaskBytes) return
+    this.#forget()
+    this.#maskBytes = bytes
+  }
+
   #forget(): void {
     this.#masks = new Map()
+    this.#whole = new Map()
     this.#maskBytes = 0
   }
 
   /** The tokens that may come at this configuration: bit t % 32 of word t / 32. Overwritten by the next call. */
   of(configuration: number): Int32Array {
-    const bits = this.#bits.fill(0)
+    const bits = this.#bits
+    const whole = this.#whole.get(configuration)
+    if (whole) {
+      bits.set(whole)
+      return bits
+    }
+    bits.fill(0)
+    let exits = 0
     this.machine.allow(mostWork)
     for (const { local, frame } of this.machine.configurations[configuration].places) {
       const mask = this.#of(this.machine.shortened(local, this.#trie.longest))
       if (mask.bits) for (let i = 0; i < this.words; i++) bits[i] |= mask.bits[i]
       else for (const token of mask.tokens!) bits[token >>> 5] |= 1 << (token & 31)
       if (mask.exits.length > 0) this.#leave(mask.exits, frame, bits)
+      exits += mask.exits.length
     }
     bits[this.words] = 0
+    if (exits > manyExits) {
+      this.#remember(4 * this.words)
+      this.#whole.set(configuration, bits.slice())
+    }
     return bits
   }
 
@@ -91,8 +115,7 @@ export class Masks {
       tokens: few ? listed(bits, count) : undefined,
       exits: Int32Array.from(exits),
     }
-    this.#maskBytes += 4 * ((few ? count : this.words) + exits.length) + 100
-    if (this.#maskBytes > mostMaskBytes) this.#forget()
+    this.#remember(4 * ((few ? count : this.words) + exits.length) + 100)
     this.#masks.set(local, mask)
     return mask
   }

@@ -162,7 +162,8 @@ class NumberWriter {
       const lowDigit = tightLow ? Number(low.fraction[at] ?? 0) : 0
       const highDigit = tightHigh ? Number(high!.fraction[at] ?? 0) : 9
       const edges: Edge[] = []
-      for (let digit = lowDigit; at < width && digit <= highDigit; digit++) {
+      const lastDigit = at < width ? highDigit : -1
+      for (let digit = lowDigit; digit <= lastDigit; digit++) {
         const next = from(at + 1, tightLow && digit === lowDigit, tightHigh && digit === highDigit)
         if (next !== this.#expressions.never) edges.push({ lo: 48 + digit, hi: 48 + digit, next })
       }

@@ -50,7 +50,7 @@ class Reader {
       throw new InvalidOptionError(
         `the pattern has ${pattern.length} characters, at most ${longestPattern} are taken`,
       )
-    this.#text = [...pattern]
+    this.#text = Array.from(pattern)
   }
 
   all(): Regex {
@@ -68,7 +68,7 @@ class Reader {
   }
 
   #take(token: string): boolean {
-    const characters = [...token]
+    const characters = Array.from(token)
     if (characters.some((character, i) => this.#text[this.#at + i] !== character)) return false
     this.#at += characters.length
     return true
@@ -77,7 +77,7 @@ class Reader {
   #match(pattern: RegExp, length: number): RegExpExecArray | undefined {
     const found = pattern.exec(this.#text.slice(this.#at, this.#at + length).join(""))
     if (!found) return undefined
-    this.#at += [...found[0]].length
+    this.#at += Array.from(found[0]).length
     return found
   }
 

@@ -10,8 +10,19 @@ export type TypeName = (typeof typeNames)[number]
 
 /** Keywords that restrict and that are not kept to, so they are refused. */
 const refused = [
-  ...["not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies"],
-  ...["patternProperties", "contains", "minContains", "maxContains", "$dynamicRef", "$recursiveRef"],
+  "not",
+  "if",
+  "then",
+  "else",
+  "dependentRequired",
+  "dependentSchemas",
+  "dependencies",
+  "patternProperties",
+  "contains",
+  "minContains",
+  "maxContains",
+  "$dynamicRef",
+  "$recursiveRef",
 ]
 
 /** Keywords that are kept to, and the type of value that they are about. */
@@ -105,7 +116,7 @@ export function namesOf(schema: SchemaObject, key: string, path: string): readon
   const list = listOf(schema, key, path) ?? []
   if (!list.every((name) => typeof name === "string"))
     schemaError(`${path}/${key}`, "must be an array of strings")
-  return list as readonly string[]
+  return list
 }
 
 export function objectOf(schema: SchemaObject, key: string, path: string): SchemaObject {

@@ -32,7 +32,8 @@ export function merged(one: JsonSchema, other: JsonSchema, path: string): JsonSc
     else if (key === "anyOf" || key === "oneOf") result[key] = products(one, other, key, path)
     else if (key === "multipleOf") result[key] = commonMultiple(Number(ours), Number(theirs), path)
     else if (key === "propertyNames") result[key] = { allOf: [ours, theirs] }
-    else if (key === "format") schemaError(path, `has two formats, ${String(ours)} and ${String(theirs)}`)
+    else if (key === "format")
+      schemaError(path, `has two formats, ${JSON.stringify(ours)} and ${JSON.stringify(theirs)}`)
   }
   if (one.type !== undefined || other.type !== undefined) {
     const types = commonTypes(one, other, path)
@@ -54,7 +55,7 @@ export function merged(one: JsonSchema, other: JsonSchema, path: string): JsonSc
     delete result.pattern
     result[allPatterns] = [...new Set(patterns)]
   }
-  return result as Merged
+  return result
 }
 
 export function patternsOf(schema: Merged): readonly string[] {

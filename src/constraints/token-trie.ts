@@ -41,14 +41,11 @@ export class TokenTrie {
       longest = Math.max(longest, length)
     }
     this.longest = longest
-    let slots = 1024
-    while (slots < 2 * total) slots *= 2
-    const table = new Int32Array(2 * slots)
     const firstChild = new Int32Array(total + 1).fill(-1)
     const sibling = new Int32Array(total + 1).fill(-1)
     const byteOf = new Uint8Array(total + 1)
     const tokenOf = new Int32Array(total + 1).fill(-1)
-    const shift = 32 - Math.log2(slots)
+    const edges = new Edges(size)
     this.twin = new Int32Array(this.noToken + 1).fill(-1)
     let nodes = 1
     for (let id = 0; id < size; id++) {
@@ -56,17 +53,15 @@ export class TokenTrie {
       let node = 0
       for (let at = offsets[id]; at < offsets[id + 1]; at++) {
         const byte = bytes[at]
-        const key = ((node << 8) | byte) + 1
-        let slot = Math.imul(key, 0x9e3779b1) >>> shift
-        while (table[2 * slot] !== key && table[2 * slot] !== 0) slot = (slot + 1) & (slots - 1)
-        if (table[2 * slot] === 0) {
-          table[2 * slot] = key
-          table[2 * slot + 1] = nodes
-          byteOf[nodes] = byte
-          sibling[nodes] = firstChild[node]
-          firstChild[node] = nodes++
+        let next = edges.get(node, byte)
+        if (next < 0) {
+          next = nodes++
+          edges.add(node, byte, next)
+          byteOf[next] = byte
+          sibling[next] = firstChild[node]
+          firstChild[node] = next
         }
-        node = table[2 * slot + 1]
+        node = next
       }
       this.twin[id] = tokenOf[node]
       tokenOf[node] = id
@@ -111,3 +106,50 @@ export class TokenTrie {
 }
 
 const isText = (kind: number | undefined): boolean => kind === TokenKind.ordinary || kind === TokenKind.added
+
+/** Edges of the trie while it is made: an open hash table that grows with them. */
+class Edges {
+  #slots: number
+  #shift: number
+  #table: Int32Array
+  #count = 0
+
+  constructor(vocabularySize: number) {
+    this.#slots = 1 << Math.ceil(Math.log2(4 * vocabularySize + 16))
+    this.#shift = 32 - Math.log2(this.#slots)
+    this.#table = new Int32Array(2 * this.#slots)
+  }
+
+  /** The node under this one by a byte, or -1. */
+  get(node: number, byte: number): number {
+    const slot = this.#slot(((node << 8) | byte) + 1)
+    return this.#table[slot] === 0 ? -1 : this.#table[slot + 1]
+  }
+
+  add(node: number, byte: number, next: number): void {
+    if (4 * ++this.#count > 3 * this.#slots) this.#grow()
+    this.#put(((node << 8) | byte) + 1, next)
+  }
+
+  #put(key: number, next: number): void {
+    const slot = this.#slot(key)
+    this.#table[slot] = key
+    this.#table[slot + 1] = next
+  }
+
+  #slot(key: number): number {
+    const table = this.#table
+    const mask = table.length - 1
+    let slot = 2 * (Math.imul(key, 0x9e3779b1) >>> this.#shift)
+    while (table[slot] !== key && table[slot] !== 0) slot = (slot + 2) & mask
+    return slot
+  }
+
+  #grow(): void {
+    const old = this.#table
+    this.#slots *= 2
+    this.#shift--
+    this.#table = new Int32Array(2 * this.#slots)
+    for (let slot = 0; slot < old.length; slot += 2) if (old[slot] !== 0) this.#put(old[slot], old[slot + 1])
+  }
+}
