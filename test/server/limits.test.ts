@@ -45,7 +45,10 @@ describe("the queue", () => {
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1)
     expect((await errorOf(refused)).code).toBe("queue_full")
     controllers[3].abort() // one that waits
-    controllers[0].abort() // one that runs
+    controllers[0].abort() // one that runs: the one that still waits takes its place
+    await eventually(async () =>
+      /cria_requests_waiting 0\n/.test(await (await fetch(`${server.url}/metrics`)).text()),
+    )
     const late = post(server, "/v1/chat/completions", { ...chat, max_tokens: 1 })
     for (const controller of controllers) controller.abort()
     expect((await late).status).toBe(200)
