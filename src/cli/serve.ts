@@ -57,7 +57,7 @@ export function addServe(program: Command, context: Context, version: string): v
     .addOption(
       new Option("--max-body <bytes>", "largest request")
         .argParser(whole(1024, 2 ** 30))
-        .default(4 * 2 ** 20),
+        .default(2 * 2 ** 20),
     )
     .addOption(
       new Option("--max-memory <bytes>", "memory for all models (default: 3/4 of the machine's)").argParser(

@@ -3,6 +3,7 @@ import type { Generation } from "../engine/generation.js"
 import type { Llama } from "../engine/llama.js"
 import type { GenerateOptions, Piece, Usage } from "../engine/options.js"
 import type { Tokenizer } from "../tokenizer/index.js"
+import { badRequest } from "./api-error.js"
 import type { SamplingFields } from "./schemas.js"
 import type { Work } from "./work.js"
 
@@ -26,6 +27,23 @@ export function samplingOptions(fields: SamplingFields): GenerateOptions {
     seed: fields.seed == null ? undefined : ((fields.seed % 2 ** 52) + 2 ** 52) % 2 ** 52,
   }
   return withoutUndefined(options)
+}
+
+/** Bytes of the longest token of the Llama 3 vocabulary, a run of spaces. */
+const longestToken = 128
+
+/** Refuses what cannot fit before it is tokenized, which takes time. @throws ApiError 400. */
+export function checkLength({ info }: Llama, texts: Iterable<unknown>): void {
+  let characters = 0
+  for (const text of texts) if (typeof text === "string") characters += text.length
+  const { contextLength } = info
+  if (characters > contextLength * longestToken)
+    throw badRequest(
+      `This model's maximum context length is ${contextLength} tokens, but the request has ${characters} ` +
+        "characters, which cannot fit: shorten the prompt.",
+      undefined,
+      "context_length_exceeded",
+    )
 }
 
 /** A text as the engine reads it: one start token first, where the model has one. */

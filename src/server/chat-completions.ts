@@ -1,7 +1,7 @@
 // POST /v1/chat/completions: whole answers, or chunks as they come.
 import type { ToolCall } from "../chat/index.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import { newId, piecesOf, probabilities, seconds, UsageCount } from "./answers.js"
+import { checkLength, newId, piecesOf, probabilities, seconds, UsageCount } from "./answers.js"
 import { toApiError } from "./api-error.js"
 import { chatTask } from "./chat-request.js"
 import { dataEvent, eventStream } from "./event-stream.js"
@@ -15,6 +15,10 @@ export async function chatCompletions(context: ServerContext, request: Request):
   const work = await Work.begin(context, body.model, options.n ?? 1, request)
   let handedOver = false
   try {
+    checkLength(
+      work.llama,
+      messages.map(({ content }) => content),
+    )
     const generation = work.llama.chat(messages, { ...options, signal: work.signal })
     const pieces = callsLimited(piecesOf([generation], 1, work), parallelCalls)
     if (!body.stream) return await whole(body, pieces, work)

@@ -1,6 +1,7 @@
 // POST /v1/completions, the older API: texts or tokens are continued as they stand.
 import type { Piece } from "../engine/options.js"
 import {
+  checkLength,
   idsOf,
   newId,
   piecesOf,
@@ -35,6 +36,7 @@ export async function completions(context: ServerContext, request: Request): Pro
   )
   let handedOver = false
   try {
+    for (const prompt of prompts) checkLength(work.llama, [prompt])
     const ids = prompts.map((prompt) => idsOf(work.llama, prompt))
     const echoes = body.echo
       ? await Promise.all(ids.map((prompt) => echoOf(work, prompt, body.logprobs ?? undefined)))

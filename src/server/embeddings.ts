@@ -1,5 +1,5 @@
 // POST /v1/embeddings: texts to vectors of length 1.
-import { idsOf } from "./answers.js"
+import { checkLength, idsOf } from "./answers.js"
 import { badRequest } from "./api-error.js"
 import { readJson } from "./read-body.js"
 import { embeddingRequest } from "./schemas.js"
@@ -20,7 +20,9 @@ export async function embeddings(context: ServerContext, request: Request): Prom
         `dimensions: this model's vectors have ${width} numbers, not ${dimensions}`,
         "dimensions",
       )
-    const texts = textsOf(body.input).map((text) => idsOf(llama, text))
+    const given = textsOf(body.input)
+    for (const text of given) checkLength(llama, [text])
+    const texts = given.map((text) => idsOf(llama, text))
     const vectors: Float32Array[] = []
     for (let at = 0; at < texts.length; at += together) {
       const part = texts.slice(at, at + together)

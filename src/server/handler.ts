@@ -25,7 +25,7 @@ export interface HandlerOptions {
   maxRunning?: number
   /** Requests that wait for a place before others are refused with 429. Default 256. */
   maxQueue?: number
-  /** Most bytes of a request's body. Default 4 MiB. */
+  /** Most bytes of a request's body. Default 2 MiB. */
   maxBodyBytes?: number
   /** Milliseconds until a body has to be here. Default 30000. */
   bodyTimeout?: number
@@ -74,7 +74,7 @@ export function createHandler(
     gate: new Gate(options.maxRunning ?? 32, options.maxQueue ?? 256),
     metrics: new Metrics(),
     responses: new ResponseStore(options.maxResponses ?? 1000, 64 * 2 ** 20),
-    limits: { maxBodyBytes: options.maxBodyBytes ?? 4 * 2 ** 20, bodyTimeout: options.bodyTimeout ?? 30_000 },
+    limits: { maxBodyBytes: options.maxBodyBytes ?? 2 * 2 ** 20, bodyTimeout: options.bodyTimeout ?? 30_000 },
     active: new Set(),
     note: (request, more, done) => {
       const before = facts.get(request)

@@ -1,7 +1,7 @@
 // /v1/responses: creates, streams, keeps, returns, cancels and deletes responses.
 import type { Message } from "../chat/index.js"
 import type { ChatGenerateOptions } from "../engine/llama.js"
-import { newId, piecesOf, samplingOptions, withoutUndefined } from "./answers.js"
+import { checkLength, newId, piecesOf, samplingOptions, withoutUndefined } from "./answers.js"
 import { ApiError, badRequest, toApiError } from "./api-error.js"
 import { callsLimited } from "./chat-completions.js"
 import { choiceOf, joined, parseArguments } from "./chat-request.js"
@@ -118,6 +118,10 @@ function eventsOf(
   { messages, options, writer, body }: Task,
   work: Work,
 ): AsyncGenerator<ResponseEvent, void, void> {
+  checkLength(
+    work.llama,
+    messages.map(({ content }) => content),
+  )
   const generation = work.llama.chat(messages, { ...options, signal: work.signal })
   const pieces = callsLimited(piecesOf([generation], 1, work), body.parallel_tool_calls ?? true)
   return writer.events(pieces, work)
