@@ -6,6 +6,7 @@ import { grammarExpression } from "./grammar.js"
 import { schemaExpression } from "./json-schema.js"
 import { JsonText } from "./json-text.js"
 import { regexExpression } from "./regex.js"
+import { settle } from "./settle.js"
 
 /** What an answer has to be. */
 export type ConstraintOptions =
@@ -27,7 +28,7 @@ export interface Compiled {
 export function compileConstraint(options: ConstraintOptions): Compiled {
   const expressions = new Expressions()
   const root = expressionOf(options, expressions)
-  expressions.finish()
+  settle(expressions.nodes)
   if (root.dead)
     throw new InvalidOptionError(
       "the constraint allows no text at all: some of its parts contradict each other",

@@ -3,6 +3,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js"
 import addFormats from "ajv-formats"
 import { describe, expect, test } from "vitest"
+import { z } from "zod"
 import { InvalidOptionError } from "../errors/index.js"
 import { formatPatterns } from "./formats.js"
 import { compileConstraint } from "./index.js"
@@ -303,12 +304,73 @@ describe("what clients write is allowed", () => {
     ).toBe(false)
   })
 
+  test("patterns that match a part of the text", () => {
+    const both = z.toJSONSchema(z.string().startsWith("ab").endsWith("yz").includes('"'))
+    const isValid = takes({ type: "json_schema", schema: both })
+    expect(isValid('"ab\\"\\nyz"')).toBe(true)
+    for (const text of ['"ab\\nyz"', '"b\\"yz"', '"ab\\"y"']) expect(isValid(text), text).toBe(false)
+  })
+
   test("any object, any value", () => {
     const isObject = takes({ type: "json_object" })
     expect(isObject('{"a": [1, -2.5e3, {"b": [true, false, null, "x"]}], "a": {}}')).toBe(true)
     expect(isObject("[]")).toBe(false)
     expect(takes({ type: "json_schema", schema: {} })('[{"x": 1}]')).toBe(true)
     expect(takes({ type: "json_schema", schema: true })("1e9")).toBe(true)
+  })
+})
+
+describe("what zod writes is understood, and zod takes what comes of it", () => {
+  const random = seeded(77)
+  const cases: Record<string, z.ZodType> = {
+    email: z.email(),
+    uuid: z.uuid(),
+    url: z.url(),
+    datetime: z.iso.datetime(),
+    time: z.iso.time(),
+    ipv6: z.ipv6(),
+    int: z.int(),
+    int32: z.int32(),
+    positive: z.number().positive(),
+    step: z.number().multipleOf(0.5),
+    record: z.record(z.string(), z.number()),
+    "record of known keys": z.record(z.enum(["a", "b"]), z.number()),
+    tuple: z.tuple([z.string(), z.number()]),
+    "open tuple": z.tuple([z.string()], z.number()),
+    object: z.object({
+      a: z.string().optional(),
+      b: z.nullable(z.int()),
+      c: z.enum(["x", "y"]),
+      d: z
+        .array(z.object({ e: z.literal("q") }))
+        .min(1)
+        .max(3),
+      f: z.string().default("x"),
+    }),
+    strict: z.strictObject({ a: z.string().min(2).max(5) }),
+    loose: z.looseObject({ a: z.string() }),
+    union: z.discriminatedUnion("t", [
+      z.object({ t: z.literal("a"), v: z.int() }),
+      z.object({ t: z.literal("b"), w: z.string() }),
+    ]),
+    intersection: z.intersection(z.object({ a: z.string() }), z.object({ b: z.string() })),
+    lowercase: z.string().lowercase(),
+    base64: z.base64(),
+    e164: z.e164(),
+    ulid: z.ulid(),
+    emoji: z.emoji(),
+    anything: z.any(),
+  }
+  test.each(Object.entries(cases))("%s", (_, type) => {
+    const constraint = constraintOf({ type: "json_schema", schema: z.toJSONSchema(type) }, tokenizer)
+    let ended = 0
+    for (let i = 0; i < 25; i++) {
+      const text = drawn(constraint, tokenizer, random)
+      if (text === undefined) continue
+      ended++
+      expect(type.safeParse(JSON.parse(text)).success, text).toBe(true)
+    }
+    expect(ended).toBeGreaterThan(4)
   })
 })
 

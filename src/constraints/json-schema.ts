@@ -3,11 +3,9 @@
 // fewer texts are allowed: properties come in the order of the schema, and others only where it asks for them.
 import { anyCharacter } from "./character-ranges.js"
 import { type Expressions, type Node, type Rule, unlimited } from "./expressions.js"
-import { formatPatterns, harmlessFormats } from "./formats.js"
 import { intersection } from "./intersection.js"
 import { JsonText } from "./json-text.js"
 import { type Bounds, numberExpression } from "./numbers.js"
-import { regexExpression } from "./regex.js"
 import {
   checkKeywords,
   countOf,
@@ -25,7 +23,8 @@ import {
   type TypeName,
   typesOf,
 } from "./schema-keywords.js"
-import { type Merged, merged, patternsOf, prefixOf, valuesOf } from "./schema-merge.js"
+import { type Merged, merged, prefixOf, valuesOf } from "./schema-merge.js"
+import { SchemaStrings } from "./schema-strings.js"
 
 const deepestSchema = 128
 const mostSchemas = 20_000
@@ -41,7 +40,7 @@ class SchemaCompiler {
   readonly #text: JsonText
   readonly #rules = new Map<string, Rule>()
   readonly #waiting: { rule: Rule; schema: JsonSchema; path: string }[] = []
-  readonly #strings = new Map<string, Node>()
+  readonly #strings: SchemaStrings
   #depth = 0
   #schemas = 0
 
@@ -49,6 +48,7 @@ class SchemaCompiler {
     this.#root = schemaAt(schema, "#")
     this.#expressions = expressions
     this.#text = new JsonText(expressions)
+    this.#strings = new SchemaStrings(this.#text)
   }
 
   all(): Node {
@@ -165,7 +165,7 @@ class SchemaCompiler {
       case "number":
         return this.#number(schema, false, path)
       case "string":
-        return this.#string(schema, path)
+        return this.#strings.value(schema, path)
       case "array":
         return this.#array(schema, path)
       case "object":
@@ -193,47 +193,6 @@ class SchemaCompiler {
   #number(schema: SchemaObject, integer: boolean, path: string): Node {
     const node = numberExpression(this.#expressions, integer, this.#bounds(schema, path), path)
     return node === this.#expressions.never ? schemaError(path, "allows no number at all") : node
-  }
-
-  #string(schema: Merged, path: string): Node {
-    const format = textOf(schema, "format", path)
-    if (format !== undefined && !formatPatterns.has(format) && !harmlessFormats.has(format))
-      schemaError(
-        `${path}/format`,
-        `has the format ${JSON.stringify(format)}, which is not supported: use one of ${[...formatPatterns.keys()].join(", ")}, or a pattern`,
-      )
-    textOf(schema, "pattern", path)
-    const ofFormat = formatPatterns.get(format ?? "")
-    const patterns = [...(ofFormat === undefined ? [] : [`^(?:${ofFormat})$`]), ...patternsOf(schema)]
-    const min = countOf(schema, "minLength", path) ?? 0
-    const max = countOf(schema, "maxLength", path) ?? unlimited
-    if (patterns.length === 0 && min === 0 && max === unlimited) return this.#text.string
-    const key = JSON.stringify([patterns, min, max === unlimited ? -1 : max])
-    let node = this.#strings.get(key)
-    if (!node) {
-      const content = this.#content(patterns, min, max)
-      if (content === this.#expressions.never) schemaError(path, "allows no string at all")
-      this.#strings.set(key, (node = this.#text.named(path, this.#text.quoted(content))))
-    }
-    return node
-  }
-
-  /** What stands between the quotes. */
-  #content(patterns: readonly string[], min: number, max: number): Node {
-    const { character } = this.#text
-    if (patterns.length === 0) return this.#expressions.repeat(this.#text.anyCharacter, min, max)
-    let content: Node | undefined
-    for (const pattern of patterns) {
-      const node = regexExpression(pattern, this.#expressions, { character, match: "part" })
-      content = content ? intersection(this.#expressions, content, node) : node
-    }
-    const one = character(anyCharacter)
-    const shorter = (length: number) => this.#expressions.repeat(one, 0, length)
-    const never = (node: Node) => node === this.#expressions.never
-    if (min > 0 && !never(intersection(this.#expressions, content!, shorter(min - 1))))
-      content = intersection(this.#expressions, content!, shorter(min - 1), true)
-    if (max !== unlimited) content = intersection(this.#expressions, content!, shorter(max))
-    return content!
   }
 
   #array(schema: SchemaObject, path: string): Node {
@@ -344,17 +303,7 @@ class SchemaCompiler {
     if (names.anyOf !== undefined || names.oneOf !== undefined)
       schemaError(path, "may not use anyOf or oneOf")
     const values = valuesOf(names, path)
-    if (values) {
-      const texts = values.filter((value) => typeof value === "string")
-      return this.#expressions.texts(texts.map((value) => this.#text.content(value)))
-    }
-    const ofFormat = formatPatterns.get(textOf(names, "format", path) ?? "")
-    const patterns = [...(ofFormat === undefined ? [] : [`^(?:${ofFormat})$`]), ...patternsOf(names)]
-    return this.#content(
-      patterns.length === 0 ? ["^[^]*$"] : patterns,
-      countOf(names, "minLength", path) ?? 0,
-      countOf(names, "maxLength", path) ?? unlimited,
-    )
+    return values ? this.#strings.among(values, names, path) : this.#strings.content(names, path)
   }
 
   /** One of these values, as far as the other keywords allow them. */
@@ -377,17 +326,8 @@ class SchemaCompiler {
       !(bounds.maxExcluded && value === bounds.max) &&
       (bounds.multipleOf === undefined || Number.isInteger(value / bounds.multipleOf))
     options.push(this.#expressions.texts(numbers.filter(fits).map((value) => JSON.stringify(value))))
-    if (texts.length > 0) {
-      let listed = this.#expressions.texts(texts.map((value) => this.#text.content(value)))
-      const { minLength, maxLength } = schema
-      if (patternsOf(schema).length > 0 || minLength !== undefined || maxLength !== undefined) {
-        const patterns = patternsOf(schema).length > 0 ? patternsOf(schema) : ["^[^]*$"]
-        const max = countOf(schema, "maxLength", path) ?? unlimited
-        const content = this.#content(patterns, countOf(schema, "minLength", path) ?? 0, max)
-        listed = intersection(this.#expressions, listed, content)
-      }
-      if (listed !== this.#expressions.never) options.push(this.#text.quoted(listed))
-    }
+    const listed = this.#strings.among(texts, schema, path)
+    if (listed !== this.#expressions.never) options.push(this.#text.quoted(listed))
     const node = this.#expressions.choice(options)
     return node === this.#expressions.never && values.length > 0 && kept.length === values.length
       ? schemaError(path, "allows none of the values that it lists")

@@ -115,7 +115,7 @@ export function drawn(
   constraint: Constraint,
   tokenizer: Tokenizer,
   random: () => number,
-  most = 400,
+  most = 250,
 ): string | undefined {
   const state = constraint.begin()
   const decoder = tokenizer.decoder()
@@ -129,7 +129,7 @@ export function drawn(
     }
     // what closes something is preferred as the text grows, or random JSON would rarely end
     const closing =
-      random() < i / 80 ? tokens.filter((token) => /^["\]}]/.test(tokenizer.decode([token]))) : []
+      random() < i / 60 ? tokens.filter((token) => /^["\]}]/.test(tokenizer.decode([token]))) : []
     const choice = closing.length > 0 ? closing : tokens
     const token = choice[Math.floor(random() * choice.length)]
     if (!state.accept(token)) throw new Error(`the token ${token} was allowed, but not taken, behind ${text}`)
