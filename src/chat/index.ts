@@ -18,4 +18,10 @@ export { checkMessages, checkTools, toolFunction } from "./messages.js"
 export { type ChatTokenizer, encodeParts, type Part, partsToText } from "./parts.js"
 export type { TemplateOptions } from "./template.js"
 export { type ParsedTurn, parseToolCalls, type ToolCallOptions, type ToolProblem } from "./tool-calls.js"
+export {
+  type ForcedToolChoice,
+  toolCallConstraint,
+  toolCallSchema,
+  type ToolSchemaOptions,
+} from "./tool-schema.js"
 export { ToolCallStream, type ToolStreamState } from "./tool-stream.js"
