@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Llama } from "cria"
-import { createHandler } from "cria/server"
+import { createHandler, hashKey } from "cria/server"
 import { listen, type Listener, webFolder } from "cria/server/node"
 import type { AxeResults } from "axe-core"
 import type { Browser, BrowserContext, Page } from "playwright-core"
@@ -186,6 +186,27 @@ describe("against the server", () => {
     expect(asked[0].options).toMatchObject({ temperature: 0, maxTokens: 77, seed: 5 })
   })
 
+  test("a server that asks for a key gets it from the user", async (context) => {
+    needBrowser(context)
+    await listener.close({ now: true })
+    texts.push("Come in.")
+    const handler = createHandler(
+      { tiny: scripted(llama, texts).model },
+      { page: await webFolder(join(root, "dist/web")), apiKeyHashes: [await hashKey("secret")] },
+    )
+    listener = await listen(handler, { port: 0 })
+    await open()
+    await page.getByText("No model yet").waitFor()
+    await page.getByRole("button", { name: "Choose a model" }).last().click()
+    await page.getByLabel("Key of the server").fill("secret")
+    await page.getByRole("button", { name: "Save" }).click()
+    await page.getByText("In use").waitFor()
+    await page.keyboard.press("Escape")
+    await say("Knock knock")
+    await answers().getByText("Come in.").waitFor()
+    problems = problems.filter((problem) => !problem.includes("401"))
+  })
+
   test("nothing that a model writes becomes HTML", async (context) => {
     needBrowser(context)
     texts.push(hostile)
@@ -275,11 +296,20 @@ describe("inside the browser", () => {
     await answers().getByRole("toolbar").getByRole("button").nth(2).click()
     expect(await answers().getByRole("listitem").count()).toBe(5)
     await picture("probabilities")
+    // an answer without end, until it is told to stop
+    await page.getByRole("button", { name: "Settings" }).last().click()
+    await page.getByLabel("Longest answer").fill("1500")
+    await page.getByLabel("Temperature").fill("0")
+    await page.keyboard.press("Escape")
+    await say("on and on")
+    await page.getByText("tokens/s").waitFor()
+    await page.getByRole("button", { name: "Stop" }).click()
+    await page.getByText("Stopped.").waitFor()
     await session.setOffline(false)
 
     await page.reload()
     await loaded()
-    expect(await answers().getByRole("toolbar").textContent()).toBe(written)
+    expect(await answers().getByRole("toolbar").first().textContent()).toBe(written)
     await page.getByRole("button", { name: /^Model:/ }).click()
     await page.getByRole("button", { name: "Check" }).click()
     await page.getByText("is whole").waitFor()

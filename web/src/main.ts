@@ -1,7 +1,6 @@
 import { mount } from "svelte"
 import App from "./App.svelte"
 import { startTexts } from "./texts/texts.svelte.js"
-import "./page.css"
 
 await startTexts()
 mount(App, { target: document.querySelector("#app")! })

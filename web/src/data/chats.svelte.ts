@@ -57,7 +57,7 @@ class Chats {
       this.current = this.list[0]
     }
     try {
-      await saveConversation($state.snapshot(current) as Conversation)
+      await saveConversation($state.snapshot(current))
     } catch (error) {
       this.error = messageOf(error)
     }
@@ -77,7 +77,7 @@ class Chats {
     const conversation = this.current
     const turns = turnsTo(conversation, question)
     const message = append(conversation, question.id, "assistant", "")
-    message.model = engine.card.name
+    message.model = engine.card.title
     const choices: NonNullable<Message["choices"]> = []
     await this.#write(
       message.id,

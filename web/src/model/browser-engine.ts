@@ -1,5 +1,5 @@
 // A model in this browser, behind the page's interface.
-import { type GenerateOptions, Llama, type LoadProgress, type ModelSource, type Piece } from "cria"
+import { type GenerateOptions, Llama, type LoadProgress, type ModelSource, type Piece } from "cria/browser"
 import {
   type Asking,
   type Choice,
@@ -19,6 +19,7 @@ export class BrowserEngine implements Engine {
     this.#llama = llama
     this.card = {
       name,
+      title: info.name ?? name,
       where: "browser",
       chat: info.hasChat,
       contextLength: info.contextLength,
@@ -33,7 +34,6 @@ export class BrowserEngine implements Engine {
     name: string,
     options: { onProgress: (progress: LoadProgress) => void; signal: AbortSignal },
   ): Promise<BrowserEngine> {
-    // pages have less memory than servers: a context that fits, of one conversation
     return new BrowserEngine(await Llama.load(source, options), name)
   }
 

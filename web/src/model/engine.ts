@@ -43,7 +43,10 @@ export interface Asking extends Parameters {
 
 /** What there is to say about a model. */
 export interface ModelCard {
+  /** How it is asked for: on a server its id, in the browser the name under which it is kept. */
   readonly name: string
+  /** What people call it. */
+  readonly title: string
   readonly where: "server" | "browser"
   /** Whether it answers; a base model only continues texts. */
   readonly chat: boolean

@@ -1,5 +1,5 @@
 // Which models there are, and the one that answers.
-import { ModelStore, type StoredModel } from "cria"
+import { ModelStore, type StoredModel } from "cria/browser"
 import { saveSettings, settings } from "../data/settings.svelte.js"
 import { BrowserEngine } from "./browser-engine.js"
 import type { Engine, ModelCard } from "./engine.js"

@@ -67,6 +67,7 @@ export async function serverModels(key: string): Promise<ModelCard[] | undefined
   const { data } = (await response.json()) as { data: ListedModel[] }
   return data.map((model) => ({
     name: model.id,
+    title: model.id,
     where: "server",
     chat: model.chat ?? true,
     contextLength: model.context_length,
