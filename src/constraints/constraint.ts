@@ -1,6 +1,6 @@
 // A constraint bound to a vocabulary, and the state of one answer under it.
 import type { Compiled } from "./compile.js"
-import { dead, mostWork } from "./machine.js"
+import { dead, type Machine, mostWork } from "./machine.js"
 import { Masks } from "./masks.js"
 import type { TokenTrie } from "./token-trie.js"
 
@@ -23,27 +23,26 @@ export class Constraint {
 export class ConstraintState {
   readonly #masks: Masks
   readonly #trie: TokenTrie
-  readonly #tokens: number[] = []
-  #generation: number
+  #machine: Machine
   #configuration: number
 
   constructor(masks: Masks, trie: TokenTrie) {
     this.#masks = masks
     this.#trie = trie
-    this.#generation = masks.tidy()
-    this.#configuration = masks.machine.start
+    this.#machine = masks.tidy()
+    this.#configuration = this.#machine.start
   }
 
   /** Whether the text may end here. */
   get mayEnd(): boolean {
     this.#refresh()
-    return this.#masks.machine.ends[this.#configuration]
+    return this.#machine.ends[this.#configuration]
   }
 
   /** Whether nothing can come after this. */
   get mustEnd(): boolean {
     this.#refresh()
-    return this.#masks.machine.configurations[this.#configuration].places.length === 0
+    return this.#machine.configurations[this.#configuration].places.length === 0
   }
 
   /**
@@ -58,25 +57,18 @@ export class ConstraintState {
   /** Goes on by a token. False, and no text goes on from here, where the token was not allowed. */
   accept(token: number): boolean {
     this.#refresh()
-    this.#tokens.push(token)
-    this.#configuration = this.#after(this.#configuration, token)
-    return this.#configuration !== dead
-  }
-
-  #after(configuration: number, token: number): number {
-    const { machine } = this.#masks
     const bytes = this.#trie.bytesOf(token)
-    machine.allow(mostWork)
-    for (const byte of bytes) configuration = machine.step(configuration, byte)
-    return bytes.length === 0 ? dead : configuration
+    this.#machine.allow(mostWork)
+    let configuration = bytes.length === 0 ? dead : this.#configuration
+    for (const byte of bytes) configuration = this.#machine.step(configuration, byte)
+    this.#configuration = configuration
+    return configuration !== dead
   }
 
-  /** Reads its tokens again when the machine was made anew. */
   #refresh(): void {
-    const generation = this.#masks.tidy()
-    if (generation === this.#generation) return
-    this.#generation = generation
-    this.#configuration = this.#masks.machine.start
-    for (const token of this.#tokens) this.#configuration = this.#after(this.#configuration, token)
+    const machine = this.#masks.tidy()
+    if (machine === this.#machine) return
+    this.#configuration = machine.adopt(this.#machine, this.#configuration)
+    this.#machine = machine
   }
 }

@@ -42,7 +42,7 @@ export interface Configuration {
 /** Places that a configuration may have. */
 const mostPlaces = 5_000
 /** Entries of the table of steps, 4 bytes each. */
-const mostSteps = 1 << 22
+const mostSteps = 1 << 20
 /** Fewer than 2^24, so that two numbers make one key. */
 const mostCells = 300_000
 /** Work for one mask, or one token: real ones need a few thousand steps. */
@@ -161,6 +161,28 @@ export class Machine {
     if (!frame.parent) return dead
     if (frame.popped === 0) frame.popped = this.#closure([frame.parent], [frame.goOn!])
     return frame.popped
+  }
+
+  /** The same configuration, of another machine for the same expressions, in this one. */
+  adopt(other: Machine, configuration: number): number {
+    if (configuration === dead) return dead
+    const places = other.configurations[configuration].places.map(({ local, frame }) => ({
+      local: this.#local(local.cells.map((cell) => this.#copied(cell))),
+      frame: this.#copiedFrame(frame),
+    }))
+    return this.#intern(places, other.ends[configuration])
+  }
+
+  #copied(cell: Cell): Cell {
+    const nodes: Node[] = []
+    for (let at = cell; at.node; at = at.tail!) nodes.push(at.node)
+    return nodes.reduceRight((tail, node) => this.#cons(node, tail), this.#end)
+  }
+
+  #copiedFrame(frame: Frame): Frame {
+    const returns: Cell[] = []
+    for (let at = frame; at.parent; at = at.parent) returns.push(at.goOn!)
+    return returns.reduceRight((parent, cell) => this.#push(this.#copied(cell), parent), this.#inside)
   }
 
   /** The same places with counts above `longest` made unlimited: no text of that many bytes tells them apart. */

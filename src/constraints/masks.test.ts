@@ -1,6 +1,8 @@
 // The tokens allowed at every step are exactly those whose bytes go on, tried one by one.
 import { describe, expect, test } from "vitest"
-import type { ConstraintOptions } from "./index.js"
+import { ConstraintState } from "./constraint.js"
+import { compileConstraint, type ConstraintOptions, TokenTrie } from "./index.js"
+import { Masks } from "./masks.js"
 import { constraintOf, drawn, seeded, smallTokenizer, tokensIn } from "./vocabulary-fixture.js"
 
 const tokenizer = smallTokenizer([
@@ -47,6 +49,11 @@ const cases: Record<string, ConstraintOptions> = {
   },
 }
 
+/** Tokens of more than one byte that are only a and b. */
+const lettersOnly = Array.from({ length: tokenizer.size }, (_, id) => id).filter(
+  (id) => id > 255 && /^[ab]+$/.test(tokenizer.decode([id])),
+)
+
 describe("equal those found by trying every token", () => {
   test.each(Object.entries(cases))("%s", (_, options) => {
     const constraint = constraintOf(options, tokenizer)
@@ -91,21 +98,32 @@ test("special tokens are never part of a text", () => {
 })
 
 test("states go on when what was worked out is thrown away", () => {
-  // counters make a new state of every character: more than are kept
-  const constraint = constraintOf({ type: "regex", pattern: "(?:[ab]{1,900}-){1,900}" }, tokenizer)
-  const state = constraint.begin()
-  const other = constraint.begin()
-  const random = seeded(1)
-  other.accept(97)
-  for (let line = 0; line < 300; line++) {
-    const length = 1 + Math.floor(random() * 600)
-    for (let i = 0; i < length; i++) expect(state.accept(97)).toBe(true)
-    expect(state.accept(45)).toBe(true)
+  // counts make a new configuration of every character: more than are kept
+  const { expressions, root } = compileConstraint({
+    type: "grammar",
+    grammar: 'root ::= "<" line{1,900} ">"\nline ::= [ab]{1,900} (root | "-")',
+  })
+  const trie = new TokenTrie(tokenizer.serialize().vocabulary)
+  const masks = new Masks(expressions, root, trie)
+  const state = new ConstraintState(masks, trie)
+  const other = new ConstraintState(masks, trie)
+  const first = masks.machine
+  const read = (text: string) => {
+    for (const byte of Buffer.from(text)) if (!state.accept(byte)) throw new Error("not accepted")
   }
-  expect(state.mayEnd).toBe(true)
+  for (const byte of Buffer.from("<a<b")) expect(other.accept(byte)).toBe(true)
+  read("<a<a")
+  for (let line = 0; masks.machine === first; line++) read(`-${"a".repeat(1 + ((line * 37) % 900))}`)
+  read("->")
+  expect(state.mayEnd).toBe(false)
+  expect(tokensIn(state.allowed())).toEqual(
+    [...Buffer.from(">ab")].toSorted((a, b) => a - b).concat(lettersOnly),
+  )
+  read(">")
+  expect(state.mustEnd).toBe(true)
   expect(other.mayEnd).toBe(false)
-  expect(other.accept(45)).toBe(true)
-  expect(other.mayEnd).toBe(true)
+  for (const byte of Buffer.from("->a->")) expect(other.accept(byte)).toBe(true)
+  expect(other.mustEnd).toBe(true)
 })
 
 test("drawing is the same for the same numbers", () => {

@@ -21,8 +21,6 @@ const manyExits = 2_000
 
 export class Masks {
   machine: Machine
-  /** Changes when the machine was made anew: configurations of the old one mean nothing then. */
-  generation = 0
   /** Words of the vocabulary; one more takes the bit of no token. */
   readonly words: number
   readonly #bits: Int32Array
@@ -45,14 +43,13 @@ export class Masks {
     this.machine = new Machine(expressions, root)
   }
 
-  /** Forgets what was worked out when it has become too much. Returns the generation. */
-  tidy(): number {
+  /** Starts anew when too much was worked out: then configurations have to be adopted by the new machine. */
+  tidy(): Machine {
     if (this.machine.isFull) {
       this.machine = new Machine(this.#expressions, this.#root)
-      this.generation++
       this.#forget()
     }
-    return this.generation
+    return this.machine
   }
 
   #remember(bytes: number): void {

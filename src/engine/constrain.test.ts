@@ -1,8 +1,9 @@
 // Constraints inside the engine: whatever the model would rather say, the answer is of the form that was asked for.
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterEach, describe, expect, test } from "vitest"
-import type { ConstraintOptions } from "../constraints/index.js"
-import { InvalidOptionError } from "../errors/index.js"
+import { Constraint, compileConstraint, type ConstraintOptions, TokenTrie } from "../constraints/index.js"
+import { InvalidOptionError, UnsupportedError } from "../errors/index.js"
+import { constrain } from "./constrain.js"
 import { Llama } from "./llama.js"
 import type { GenerateOptions } from "./options.js"
 import { bos, endOfText, tinyConfig, tinyLink, type TinyOptions } from "./tiny-model-fixture.js"
@@ -151,6 +152,20 @@ test("log probabilities stay those of the model", async () => {
     expect(answer.logprobs![i].logprob).toBeCloseTo(row[token] - Math.log(sum), 5)
     expect(answer.logprobs![i].top[0].token).toBe(row.indexOf(Math.max(...row)))
   })
+})
+
+test("a vocabulary that lacks what the constraint wants", () => {
+  const trie = new TokenTrie({
+    bytes: Buffer.from("ac"),
+    offsets: Int32Array.of(0, 1, 2),
+    kinds: Uint8Array.of(0, 0),
+  })
+  const state = new Constraint(compileConstraint({ type: "regex", pattern: "ab" }), trie).begin()
+  const logits = Float32Array.of(1, 2, 3)
+  constrain(logits, state, new Set([2]))
+  expect([...logits]).toEqual([1, -Infinity, -Infinity])
+  expect(state.accept(0)).toBe(true)
+  expect(() => constrain(Float32Array.of(1, 2, 3), state, new Set([2]))).toThrow(UnsupportedError)
 })
 
 describe("failures stay with their request", () => {
