@@ -22,6 +22,8 @@ export interface Switch extends Common {
   readonly kind: "switch"
   readonly edges: Edge[]
   readonly final: boolean
+  /** Whether its edges were given later, and may lead back to it. */
+  readonly isOpen: boolean
 }
 export interface Sequence extends Common {
   readonly kind: "sequence"
@@ -105,7 +107,11 @@ export class Expressions {
     let node = this.#switches.get(key)
     if (!node) {
       const isDead = edges.length === 0 && !final
-      node = this.#add<Bare<Switch>>({ kind: "switch", edges: [...edges], final }, final, isDead)
+      node = this.#add<Bare<Switch>>(
+        { kind: "switch", edges: [...edges], final, isOpen: false },
+        final,
+        isDead,
+      )
       this.#mark(edges)
       this.#switches.set(key, node)
     }
@@ -114,7 +120,7 @@ export class Expressions {
 
   /** A switch whose edges are given later by `connect`: automata with cycles are made this way. */
   open(final: boolean): Switch {
-    return this.#add<Bare<Switch>>({ kind: "switch", edges: [], final }, final, false)
+    return this.#add<Bare<Switch>>({ kind: "switch", edges: [], final, isOpen: true }, final, false)
   }
 
   connect(node: Switch, edges: readonly Edge[]): void {

@@ -1,6 +1,6 @@
 // The tokens allowed at every step are exactly those whose bytes go on, tried one by one.
 import { describe, expect, test } from "vitest"
-import { ConstraintState } from "./constraint.js"
+import { Constraint, ConstraintState } from "./constraint.js"
 import { compileConstraint, type ConstraintOptions, TokenTrie } from "./index.js"
 import { Masks } from "./masks.js"
 import { constraintOf, drawn, seeded, smallTokenizer, tokensIn } from "./vocabulary-fixture.js"
@@ -80,6 +80,33 @@ describe("equal those found by trying every token", () => {
     }
     expect(steps).toBeGreaterThan(20)
   })
+})
+
+test("constraints over one vocabulary share masks, and only those that are the same", () => {
+  const trie = new TokenTrie(tokenizer.serialize().vocabulary)
+  const random = seeded(21)
+  const patterns = [
+    "[^b]{1,9}",
+    "[^a]{1,9}",
+    "[^b]{2,9}",
+    "[^b]{1,8}",
+    "[^b]{1,9}b",
+    "[^b]*",
+    "[^b]*b",
+    "(?!.*aaa)[^b]{1,9}",
+    "[^b]{1,9}",
+  ]
+  for (const pattern of patterns) {
+    const options = { type: "regex", pattern } as const
+    const state = new Constraint(compileConstraint(options), trie).begin()
+    const alone = constraintOf(options, tokenizer).begin()
+    for (let i = 0; i < 12 && !alone.mustEnd; i++) {
+      const allowed = tokensIn(alone.allowed())
+      expect(tokensIn(state.allowed()), pattern).toEqual(allowed)
+      const token = allowed[Math.floor(random() * allowed.length)]
+      expect(state.accept(token)).toBe(alone.accept(token))
+    }
+  }
 })
 
 test("a token that was not allowed is refused, and nothing goes on from there", () => {

@@ -6,7 +6,7 @@ import type { Expressions, Node } from "./expressions.js"
 import type { TokenTrie } from "./token-trie.js"
 
 /** Tokens that match from some places within their frame. */
-interface LocalMask {
+export interface LocalMask {
   /** A bit for each token, or the tokens themselves where they are few. */
   readonly bits: Int32Array | undefined
   readonly tokens: Int32Array | undefined
@@ -31,6 +31,7 @@ export class Masks {
   #masks = new Map<Local, LocalMask>()
   /** Masks of configurations that can be left in the middle of very many tokens. */
   #whole = new Map<number, Int32Array>()
+  readonly #forms = new Map<Node, number>()
   #maskBytes = 0
 
   constructor(expressions: Expressions, root: Node, trie: TokenTrie) {
@@ -100,6 +101,17 @@ export class Masks {
   #of(local: Local): LocalMask {
     const known = this.#masks.get(local)
     if (known) return known
+    const { shared } = this.#trie
+    const key = shared.key(local, this.#forms)
+    const elsewhere = key === undefined ? undefined : shared.get(key)
+    const mask = elsewhere ?? this.#walked(local)
+    if (!elsewhere && mask.bits && key !== undefined) shared.set(key, mask)
+    this.#remember(4 * ((mask.bits ?? mask.tokens!).length + mask.exits.length) + 100)
+    this.#masks.set(local, mask)
+    return mask
+  }
+
+  #walked(local: Local): LocalMask {
     const bits = new Int32Array(this.words + 1)
     const exits: number[] = []
     this.#walk(0, this.machine.alone(local), bits, exits)
@@ -107,14 +119,11 @@ export class Masks {
     let count = 0
     for (const word of bits) count += ones(word)
     const few = count < this.words
-    const mask = {
+    return {
       bits: few ? undefined : bits,
       tokens: few ? listed(bits, count) : undefined,
       exits: Int32Array.from(exits),
     }
-    this.#remember(4 * ((few ? count : this.words) + exits.length) + 100)
-    this.#masks.set(local, mask)
-    return mask
   }
 
   /** Sets the bits of the tokens under a node of the trie that can be read from a configuration. */

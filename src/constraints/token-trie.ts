@@ -1,5 +1,7 @@
 // The bytes of a vocabulary as a trie in preorder: the tokens that begin alike stand together, and those behind a
 // byte that cannot be are passed over at once. Made once a vocabulary.
+import type { LocalMask } from "./masks.js"
+import { SharedMasks } from "./shared-masks.js"
 import { TokenKind, type VocabularyData } from "../tokenizer/vocabulary.js"
 
 /** What of a vocabulary is needed here: all bytes, where each token begins in them, and what it is. */
@@ -23,6 +25,8 @@ export class TokenTrie {
   /** For each token another one with the same bytes, or -1. */
   readonly twin: Int32Array
   readonly hasTwins: boolean
+  /** Masks over this vocabulary that several constraints need. */
+  readonly shared = new SharedMasks<LocalMask>()
   readonly #tokens: TokenBytes
 
   /** Special tokens and those without bytes are left out. Linear in the bytes of the vocabulary. */
