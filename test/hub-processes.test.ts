@@ -57,7 +57,7 @@ test("what a killed process left is resumed by the next", async () => {
   hub.onStorage = ({ response, bytes, attempt }) => {
     if (attempt > 1) return false
     response.writeHead(200, { "content-length": bytes.length })
-    return (response.write(bytes.subarray(0, 300_000)), true)
+    return response.write(bytes.subarray(0, 300_000)), true
   }
   const { child, ended } = startPull()
   const partial = async () => (await findParts(join(root(), "blobs"))).some((part) => part.size === 300_000)

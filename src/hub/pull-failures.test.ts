@@ -107,7 +107,7 @@ test("a checksum that the hub changes after its listing is refused, and the part
       "x-linked-etag": `"${"a".repeat(64)}"`,
       location: `${hub.storageUrl}/model.safetensors`,
     })
-    return (response.end(), true)
+    return response.end(), true
   }
   await expect(pull()).rejects.toThrow(/refused and deleted/)
   await expectNoHalfFile()
@@ -161,7 +161,7 @@ test("416 starts over", async () => {
 test("a body longer or shorter than declared is refused", async () => {
   hub.onStorage = ({ response, bytes }) => {
     response.writeHead(200) // chunked: no length is declared
-    return (response.end(Buffer.concat([bytes, bytes])), true)
+    return response.end(Buffer.concat([bytes, bytes])), true
   }
   await expect(pull()).rejects.toThrow(/sends more than/)
   await expectNoHalfFile()
@@ -174,7 +174,7 @@ test("a silent server counts as cut", async () => {
   hub.onStorage = ({ attempt, response, bytes }) => {
     if (attempt > 1) return false
     response.writeHead(200, { "content-length": bytes.length })
-    return (response.write(bytes.subarray(0, 1000)), true)
+    return response.write(bytes.subarray(0, 1000)), true
   }
   const pulled = await pull({ stallTimeout: 200 })
   expect(sha256(await readFile(join(pulled.path, "model.safetensors")))).toBe(sha256(weights))
@@ -184,7 +184,7 @@ test("gated models: 401 without and 403 with a token say what to do", async () =
   const refuse = (status: number) => {
     hub.onHub = (_, response, path) => {
       if (!path.includes("/resolve/")) return false
-      return (response.writeHead(status, { "x-error-code": "GatedRepo" }).end(), true)
+      return response.writeHead(status, { "x-error-code": "GatedRepo" }).end(), true
     }
   }
   refuse(401)
@@ -216,8 +216,8 @@ test("429 waits as long as asked, 5xx is tried again, both within bounds", async
   let answers = 0
   hub.onHub = (_, response) => {
     answers++
-    if (answers === 1) return (response.writeHead(429, { "retry-after": "1" }).end(), true)
-    if (answers === 2) return (response.writeHead(503).end(), true)
+    if (answers === 1) return response.writeHead(429, { "retry-after": "1" }).end(), true
+    if (answers === 2) return response.writeHead(503).end(), true
     return false
   }
   const started = performance.now()
@@ -264,7 +264,7 @@ test("a listing of another form, and one without end, are refused", async () => 
   hub.onHub = (_, response, path) => {
     if (!path.includes("/tree/")) return false
     const link = `<${hub.url}/x?cursor=again>; rel="next"`
-    return (response.writeHead(200, { link }).end("[]"), true)
+    return response.writeHead(200, { link }).end("[]"), true
   }
   await expect(pull()).rejects.toThrow(/more than 100000 files or 200 pages/)
 })

@@ -14,7 +14,8 @@ export function matrix(op: string, x: Tensor): { rows: number; columns: number }
 
 export function checkEmbedding(table: Weight, ids: Int32Array): void {
   for (const id of ids) {
-    if (id < 0 || id >= table.shape[0]) fail("embedding", `id ${id}, but the table has ${table.shape[0]} rows`)
+    if (id < 0 || id >= table.shape[0])
+      fail("embedding", `id ${id}, but the table has ${table.shape[0]} rows`)
   }
 }
 
@@ -53,12 +54,18 @@ export function checkAttention(
   const k = matrix("attention", key)
   const v = matrix("attention", value)
   if (k.rows !== q.rows || v.rows !== q.rows || k.columns !== v.columns) {
-    fail("attention", `query ${formatShape(query.shape)}, key ${formatShape(key.shape)}, value ${formatShape(value.shape)}`)
+    fail(
+      "attention",
+      `query ${formatShape(query.shape)}, key ${formatShape(key.shape)}, value ${formatShape(value.shape)}`,
+    )
   }
   const queryHeads = q.columns / headWidth
   const kvHeads = k.columns / headWidth
   if (!Number.isInteger(kvHeads) || !Number.isInteger(queryHeads / kvHeads)) {
-    fail("attention", `${q.columns} and ${k.columns} columns do not make whole groups of heads of width ${headWidth}`)
+    fail(
+      "attention",
+      `${q.columns} and ${k.columns} columns do not make whole groups of heads of width ${headWidth}`,
+    )
   }
   let row = 0
   for (const { first, length, cached, pages } of sequences) {
@@ -72,14 +79,16 @@ export function checkAttention(
     if (pages.length * pageTokens < cached + length) {
       fail("attention", `${pages.length} pages of ${pageTokens} slots for ${cached + length} tokens`)
     }
-    for (const page of pages) if (page < 0 || page >= capacity) fail("attention", `page ${page} of ${capacity}`)
+    for (const page of pages)
+      if (page < 0 || page >= capacity) fail("attention", `page ${page} of ${capacity}`)
   }
   if (row !== q.rows) fail("attention", `sequences cover ${row} of ${q.rows} rows`)
   return { queryHeads, kvHeads }
 }
 
 export function checkSame(op: string, x: Tensor, y: Tensor): void {
-  if (formatShape(x.shape) !== formatShape(y.shape)) fail(op, `${formatShape(x.shape)} and ${formatShape(y.shape)}`)
+  if (formatShape(x.shape) !== formatShape(y.shape))
+    fail(op, `${formatShape(x.shape)} and ${formatShape(y.shape)}`)
 }
 
 export function checkRows(x: Tensor, indices: Int32Array): void {

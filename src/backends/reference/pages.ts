@@ -20,7 +20,8 @@ export class ReferencePages implements PageStore {
   reserve(count: number): void {
     const { dtype } = this.layout
     const size = pageBytes(this.layout) / (dtype === "f16" ? 2 : 4)
-    while (this.#pages.length < count) this.#pages.push(dtype === "f16" ? new Uint16Array(size) : new Float32Array(size))
+    while (this.#pages.length < count)
+      this.#pages.push(dtype === "f16" ? new Uint16Array(size) : new Float32Array(size))
   }
 
   copy(from: number, to: number): void {

@@ -79,7 +79,8 @@ export class ReferenceBackend implements Backend {
         filled += bytes.length
       },
       finish() {
-        if (filled !== weight.bytes.length) throw new Error(`${filled} of ${weight.bytes.length} bytes of a weight`)
+        if (filled !== weight.bytes.length)
+          throw new Error(`${filled} of ${weight.bytes.length} bytes of a weight`)
         return weight
       },
     }
@@ -105,7 +106,8 @@ export class ReferenceBackend implements Backend {
   }
 
   tensor(data: Float32Array, shape: Shape): Tensor {
-    if (data.length !== elements(shape)) throw new Error(`${data.length} values for ${elements(shape)} elements`)
+    if (data.length !== elements(shape))
+      throw new Error(`${data.length} values for ${elements(shape)} elements`)
     return new ReferenceTensor(data.slice(), shape)
   }
 
@@ -113,7 +115,9 @@ export class ReferenceBackend implements Backend {
     checkEmbedding(table, ids)
     const columns = table.shape[1]
     const y = new Float32Array(ids.length * columns)
-    ids.forEach((id, t) => (table as ReferenceWeight).decodeRow(id, y.subarray(t * columns, (t + 1) * columns)))
+    ids.forEach((id, t) =>
+      (table as ReferenceWeight).decodeRow(id, y.subarray(t * columns, (t + 1) * columns)),
+    )
     return new ReferenceTensor(y, [ids.length, columns])
   }
 
