@@ -1,6 +1,6 @@
 // A constraint bound to a vocabulary, and the state of one answer under it.
 import type { Compiled } from "./compile.js"
-import { dead, type Machine, mostWork } from "./machine.js"
+import { dead, type Machine } from "./machine.js"
 import { Masks } from "./masks.js"
 import type { TokenTrie } from "./token-trie.js"
 
@@ -58,7 +58,7 @@ export class ConstraintState {
   accept(token: number): boolean {
     this.#refresh()
     const bytes = this.#trie.bytesOf(token)
-    this.#machine.allow(mostWork)
+    this.#machine.earn()
     let configuration = bytes.length === 0 ? dead : this.#configuration
     for (const byte of bytes) configuration = this.#machine.step(configuration, byte)
     this.#configuration = configuration

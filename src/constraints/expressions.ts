@@ -58,7 +58,7 @@ const mostNodes = 200_000
 /** Bytes of the texts of one list, beginnings that they share counted once. */
 const mostTextBytes = 100_000
 /** Steps that building automata may take, all together. */
-const mostWork = 600_000
+const mostWork = 400_000
 export const unlimited = Number.POSITIVE_INFINITY
 
 export class Expressions {

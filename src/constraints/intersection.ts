@@ -1,7 +1,7 @@
 // Texts that match two expressions, or one and not the other, as an automaton of its own: the product of both.
 // For expressions without rules.
 import { InvalidOptionError } from "../errors/index.js"
-import { type Edge, type Expressions, type Node, type Switch, unlimited } from "./expressions.js"
+import type { Edge, Expressions, Node, Switch } from "./expressions.js"
 import { dead, Machine } from "./machine.js"
 
 const mostStates = 20_000
@@ -14,8 +14,6 @@ export function intersection(expressions: Expressions, first: Node, second: Node
   const spend = (work: number) => expressions.spend(work)
   const one = new Machine(expressions, first, spend)
   const other = new Machine(expressions, second, spend)
-  one.allow(unlimited)
-  other.allow(unlimited)
   const { first: samples } = expressions.byteClasses()
   const states: [number, number][] = []
   const known = new Map<string, number>()

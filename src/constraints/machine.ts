@@ -45,8 +45,9 @@ const mostPlaces = 5_000
 const mostSteps = 1 << 20
 /** Fewer than 2^24, so that two numbers make one key. */
 const mostCells = 300_000
-/** Work for one mask, or one token: real ones need a few thousand steps. */
-export const mostWork = 150_000
+/** Work, in places looked at, that is saved up at most; and what each mask or token adds: more than real ones need. */
+const mostWork = 300_000
+const earned = 10_000
 export const dead = 0
 
 export class Machine {
@@ -73,7 +74,7 @@ export class Machine {
   #work = 0
   #budget = 0
 
-  /** `onWork` is told what is worked out, in steps. */
+  /** `onWork` is told what is worked out, and has to say when it is too much. */
   constructor(expressions: Expressions, root: Node, onWork?: (work: number) => void) {
     this.#onWork = onWork
     this.#expressions = expressions
@@ -83,7 +84,7 @@ export class Machine {
     this.#sample = first
     this.steps = new Int32Array(64 * this.classes).fill(-1)
     this.steps.fill(dead, 0, this.classes)
-    this.allow(mostWork)
+    this.#budget = onWork ? unlimited : mostWork
     this.start = root.dead ? dead : this.#closure([this.#inside], [this.#cons(root, this.#end)])
   }
 
@@ -92,9 +93,9 @@ export class Machine {
     return this.configurations.length * this.classes > mostSteps || this.#cells > mostCells
   }
 
-  /** Work that may be done before a constraint counts as too ambiguous. */
-  allow(work: number): void {
-    this.#budget = this.#work + work
+  /** Called for each mask and token: work that exceeds what they earn in the long run is too much. */
+  earn(): void {
+    this.#budget = Math.min(this.#work + mostWork, this.#budget + earned)
   }
 
   /** The configuration after one more byte; 0 when there is none. */

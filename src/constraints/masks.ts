@@ -1,7 +1,7 @@
 // Which tokens may come next. For the places of one frame the answer is worked out once: the tokens that stay inside
 // it, and the nodes of the trie where it is left in the middle of a token. Only behind those the surroundings matter,
 // so a string costs one walk through the vocabulary, wherever it stands (after Dong et al. 2024, XGrammar).
-import { type Frame, type Local, Machine, mostWork } from "./machine.js"
+import { type Frame, type Local, Machine } from "./machine.js"
 import type { Expressions, Node } from "./expressions.js"
 import type { TokenTrie } from "./token-trie.js"
 
@@ -76,7 +76,7 @@ export class Masks {
     }
     bits.fill(0)
     let exits = 0
-    this.machine.allow(mostWork)
+    this.machine.earn()
     for (const { local, frame } of this.machine.configurations[configuration].places) {
       const mask = this.#of(this.machine.shortened(local, this.#trie.longest))
       if (mask.bits) for (let i = 0; i < this.words; i++) bits[i] |= mask.bits[i]
