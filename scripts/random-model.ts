@@ -30,7 +30,10 @@ const { values, positionals } = parseArgs({
   },
 })
 const [path] = positionals
-const kind = weightKinds.find((kind) => kind === values.weights && kind !== "int8-channel")
+/** GGUF has no blocks with one scale a row. */
+type FileKind = Exclude<WeightKind, "int8-channel">
+const isFileKind = (kind: WeightKind): kind is FileKind => kind !== "int8-channel"
+const kind = weightKinds.filter(isFileKind).find((kind) => kind === values.weights)
 if (!path || !(values.shape in shapes) || !kind || !values.tokenizer) {
   console.error(
     `usage: npx tsx scripts/random-model.ts --shape 1b|3b --weights ${weightKinds.join("|")} --tokenizer tokenizer.model OUT`,
@@ -66,8 +69,8 @@ const extents: Record<BlockTensor, number[]> = {
   down: [D, F],
 }
 
-const entry = (name: string, shape: number[], wanted: WeightKind) => {
-  const held = shape.length === 1 ? "f32" : wanted
+const entry = (name: string, shape: number[], wanted: FileKind) => {
+  const held: FileKind = shape.length === 1 ? "f32" : wanted
   const byteLength = (shape.length === 1 ? 1 : shape[0]) * rowBytes(held, shape.at(-1)!)
   return { name, shape, encoding: kindEncodings[held], byteLength, kind: held }
 }
