@@ -298,12 +298,18 @@ describe("inside the browser", () => {
     await picture("probabilities")
     // an answer without end, until it is told to stop
     await page.getByRole("button", { name: "Settings" }).last().click()
-    await page.getByLabel("Longest answer").fill("1500")
+    await page.getByLabel("Longest answer").fill("100000")
     await page.getByLabel("Temperature").fill("0")
     await page.keyboard.press("Escape")
     await say("on and on")
-    await page.getByText("tokens/s").waitFor()
     await page.getByRole("button", { name: "Stop" }).click()
+    await page.getByText("Stopped.").waitFor()
+    // as does leaving it
+    await page.getByRole("button", { name: "Answer again" }).last().click()
+    await page.getByRole("button", { name: "Stop" }).waitFor()
+    await page.getByRole("button", { name: "New chat" }).click()
+    await page.getByRole("button", { name: "the llama", exact: true }).click()
+    await page.getByText("2/2").waitFor()
     await page.getByText("Stopped.").waitFor()
     await session.setOffline(false)
 

@@ -20,6 +20,8 @@ class Chats {
   /** What went wrong outside a message. */
   error = $state("")
   #stop: AbortController | undefined
+  /** What is still being written of them is not kept any more. */
+  readonly #removed = new Set<string>()
 
   async open(): Promise<void> {
     try {
@@ -41,23 +43,25 @@ class Chats {
   }
 
   async remove(conversation: Conversation): Promise<void> {
+    this.#removed.add(conversation.id)
     if (this.current.id === conversation.id) this.start(conversation.kind)
     this.list = this.list.filter(({ id }) => id !== conversation.id)
     await deleteConversation(conversation.id)
   }
 
-  async save(): Promise<void> {
-    const { current } = this
-    if (current.messages.length === 0 && current.text === "") return
-    current.updated = Date.now()
-    const at = this.list.findIndex(({ id }) => id === current.id)
+  /** Keeps a conversation and moves it to the top. */
+  async save(conversation: Conversation = this.current): Promise<void> {
+    const { id, messages, text } = conversation
+    if ((messages.length === 0 && text === "") || this.#removed.has(id)) return
+    conversation.updated = Date.now()
+    const at = this.list.findIndex((listed) => listed.id === id)
     if (at !== 0) {
       if (at > 0) this.list.splice(at, 1)
-      this.list.unshift(current)
-      this.current = this.list[0]
+      this.list.unshift(conversation)
+      if (this.current.id === id) this.current = this.list[0]
     }
     try {
-      await saveConversation($state.snapshot(current))
+      await saveConversation($state.snapshot(conversation))
     } catch (error) {
       this.error = messageOf(error)
     }
@@ -80,6 +84,7 @@ class Chats {
     message.model = engine.card.title
     const choices: NonNullable<Message["choices"]> = []
     await this.#write(
+      conversation,
       message.id,
       (asking) => engine.chat(turns, asking),
       message,
@@ -93,7 +98,7 @@ class Chats {
     if (choices.length > 0) message.choices = choices
     message.rate = this.rate || undefined
     this.spoken = message.text
-    await this.save()
+    await this.save(conversation)
   }
 
   /** Continues the text of a conversation of kind "text". */
@@ -103,6 +108,7 @@ class Chats {
     const conversation = this.current
     const state: Pick<Message, "error" | "stopped"> = {}
     await this.#write(
+      conversation,
       conversation.id,
       (asking) => engine.complete(conversation.text, asking),
       state,
@@ -112,7 +118,7 @@ class Chats {
     )
     if (conversation.title === "") conversation.title = conversation.text.trim().slice(0, 60)
     this.error = state.error ?? ""
-    await this.save()
+    await this.save(conversation)
   }
 
   stop(): void {
@@ -120,6 +126,7 @@ class Chats {
   }
 
   async #write(
+    conversation: Conversation,
     id: string,
     ask: (asking: Asking) => AsyncIterable<Step>,
     outcome: Pick<Message, "error" | "stopped">,
@@ -145,7 +152,7 @@ class Chats {
         take(step)
         if (now - saved > saveInterval) {
           saved = now
-          void this.save()
+          void this.save(conversation)
         }
       }
     } catch (error) {
