@@ -24,7 +24,7 @@ export async function chatCompletions(context: ServerContext, request: Request):
     if (!body.stream) return await whole(body, pieces, work)
     const first = await pieces.next() // what is wrong with the request comes to light before the status is sent
     handedOver = true
-    return eventStream(chunks(body, first, pieces, work), () => work.abort())
+    return eventStream(chunks(body, first, pieces, work), () => work.abort(), context.limits.stallTimeout)
   } finally {
     if (!handedOver) work.end()
   }

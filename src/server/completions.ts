@@ -60,7 +60,11 @@ export async function completions(context: ServerContext, request: Request): Pro
     if (!body.stream) return await whole(body, parts, prompts.length * n, usage, work)
     const first = await parts.next()
     handedOver = true
-    return eventStream(events(body, first, parts, usage, work), () => work.abort())
+    return eventStream(
+      events(body, first, parts, usage, work),
+      () => work.abort(),
+      context.limits.stallTimeout,
+    )
   } finally {
     if (!handedOver) work.end()
   }

@@ -10,9 +10,14 @@ export const dataEvent = (data: unknown): string => `data: ${JSON.stringify(data
 
 /**
  * Streams the texts as they come. `source` handles its own errors; `onCancel` is called when the reader leaves, and
- * has to make `source` end.
+ * has to make `source` end; so it is when the reader takes nothing for `stallTimeout` milliseconds, because an answer
+ * that nobody reads keeps its place from others.
  */
-export function eventStream(source: AsyncIterator<string>, onCancel: () => void): Response {
+export function eventStream(
+  source: AsyncIterator<string>,
+  onCancel: () => void,
+  stallTimeout: number,
+): Response {
   const encoder = new TextEncoder()
   let buffer = ""
   let ended = false
@@ -20,16 +25,29 @@ export function eventStream(source: AsyncIterator<string>, onCancel: () => void)
   let onText = () => {}
   let onRoom = () => {}
 
+  let fail: (error: Error) => void = () => {}
+
+  /** Waits until the reader took what waits; false when that takes too long. */
+  const room = () =>
+    new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), stallTimeout)
+      onRoom = () => {
+        clearTimeout(timer)
+        resolve(true)
+      }
+    })
+
   const pump = async () => {
     try {
       for (let next = await source.next(); !next.done; next = await source.next()) {
         if (cancelled) continue
         buffer += next.value
         onText()
-        if (buffer.length > most)
-          await new Promise<void>((resolve) => {
-            onRoom = resolve
-          })
+        if (buffer.length > most && !(await room())) {
+          cancelled = true
+          onCancel()
+          fail(new Error(`the reader took nothing for ${stallTimeout} ms`))
+        }
       }
     } finally {
       ended = true
@@ -39,7 +57,10 @@ export function eventStream(source: AsyncIterator<string>, onCancel: () => void)
 
   const stream = new ReadableStream<Uint8Array>(
     {
-      start: () => void pump(),
+      start(controller) {
+        fail = (error) => controller.error(error)
+        void pump()
+      },
       async pull(controller) {
         if (buffer === "" && !ended)
           await new Promise<void>((resolve) => {

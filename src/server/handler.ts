@@ -31,6 +31,8 @@ export interface HandlerOptions {
   bodyTimeout?: number
   /** Stored responses; the oldest make room. Default 1000, and 64 Mi characters in all. */
   maxResponses?: number
+  /** Milliseconds that the reader of a stream may take nothing before its answer is ended. Default 30000. */
+  stallTimeout?: number
   /** Path under which the handler is mounted, where the framework leaves it in the URL, such as "/api/llm". */
   basePath?: string
   /** Files of a page, answered where the API has nothing; see `webFolder` of cria/server/node. Needs no key. */
@@ -74,7 +76,11 @@ export function createHandler(
     gate: new Gate(options.maxRunning ?? 32, options.maxQueue ?? 256),
     metrics: new Metrics(),
     responses: new ResponseStore(options.maxResponses ?? 1000, 64 * 2 ** 20),
-    limits: { maxBodyBytes: options.maxBodyBytes ?? 2 * 2 ** 20, bodyTimeout: options.bodyTimeout ?? 30_000 },
+    limits: {
+      maxBodyBytes: options.maxBodyBytes ?? 2 * 2 ** 20,
+      bodyTimeout: options.bodyTimeout ?? 30_000,
+      stallTimeout: options.stallTimeout ?? 30_000,
+    },
     active: new Set(),
     note: (request, more, done) => {
       const before = facts.get(request)

@@ -3,11 +3,13 @@
 import type { z } from "zod"
 import { ApiError, badRequest, clientGone, fromZodError } from "./api-error.js"
 
-export interface BodyLimits {
+export interface Limits {
   /** Most bytes of a body. */
   readonly maxBodyBytes: number
   /** Milliseconds until all of it has to be here. */
   readonly bodyTimeout: number
+  /** Milliseconds that the reader of a stream may take nothing. */
+  readonly stallTimeout: number
 }
 
 /** Nesting of arrays and objects that is read; JSON schemas of real tools stay far below. */
@@ -17,7 +19,7 @@ const maxDepth = 64
 export async function readJson<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
-  limits: BodyLimits,
+  limits: Limits,
 ): Promise<z.output<Schema>> {
   const type = request.headers.get("content-type") ?? ""
   if (!/^application\/(?:json|[\w.-]+\+json)\s*(?:;|$)/i.test(type))
@@ -50,7 +52,7 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-async function readBytes(request: Request, { maxBodyBytes, bodyTimeout }: BodyLimits): Promise<Uint8Array> {
+async function readBytes(request: Request, { maxBodyBytes, bodyTimeout }: Limits): Promise<Uint8Array> {
   const tooLarge = () =>
     new ApiError(413, `the body is larger than the ${maxBodyBytes} bytes that this server takes`, {
       code: "body_too_large",

@@ -37,7 +37,11 @@ export async function createResponse(context: ServerContext, request: Request): 
     }
     const first = await events.next()
     handedOver = true
-    return eventStream(texts(context, task, first, events, work), () => work.abort())
+    return eventStream(
+      texts(context, task, first, events, work),
+      () => work.abort(),
+      context.limits.stallTimeout,
+    )
   } finally {
     if (!handedOver) work.end()
   }

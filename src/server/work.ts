@@ -5,7 +5,7 @@ import { clientGone } from "./api-error.js"
 import type { Gate } from "./gate.js"
 import type { Metrics } from "./metrics.js"
 import type { Models } from "./models.js"
-import type { BodyLimits } from "./read-body.js"
+import type { Limits } from "./read-body.js"
 import type { ResponseStore } from "./response-store.js"
 
 /** What the routes share. */
@@ -13,7 +13,7 @@ export interface ServerContext {
   readonly models: Models
   readonly gate: Gate
   readonly metrics: Metrics
-  readonly limits: BodyLimits
+  readonly limits: Limits
   readonly responses: ResponseStore
   /** What runs or waits, to be ended at once when the server has to. */
   readonly active: Set<AbortController>

@@ -56,6 +56,16 @@ describe("the queue", () => {
     await eventually(async () => (await server.llama.stats()).running === 0)
   })
 
+  test("a stream that nobody reads loses its place", async () => {
+    const handler = createHandler({ tiny: server.llama }, { maxRunning: 1, stallTimeout: 100 })
+    const body = { ...chat, stream: true, max_tokens: 1900, logprobs: true, top_logprobs: 20 }
+    const unread = await handler(jsonRequest("/v1/chat/completions", body))
+    expect(unread.status).toBe(200)
+    expect((await handler(jsonRequest("/v1/chat/completions", { ...chat, max_tokens: 1 }))).status).toBe(200)
+    expect((await server.llama.stats()).running).toBe(0)
+    await expect(unread.text()).rejects.toThrow(/took nothing/)
+  })
+
   test("metrics count requests, first tokens and pages", async () => {
     await (await post(server, "/v1/chat/completions", { ...chat, max_tokens: 3 })).json()
     const text = await (await fetch(`${server.url}/metrics`)).text()

@@ -7,7 +7,7 @@ import { zodResponseFormat } from "openai/helpers/zod"
 import type { ChatCompletionTool } from "openai/resources/chat/completions"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { z } from "zod"
-import { post, runServer, type RunningServer } from "./running-server.js"
+import { post, processorTime, runServer, type RunningServer } from "./running-server.js"
 
 let server: RunningServer
 let client: OpenAI
@@ -178,7 +178,7 @@ test("schemas and patterns made to hurt are refused or done in time, and stall n
     },
     {
       type: "json_schema",
-      json_schema: { name: "x", schema: { type: "string", pattern: "^(a|aa)+$", minLength: 1000 } },
+      json_schema: { name: "x", schema: { type: "string", pattern: "^(a|aa)+$", minLength: 100_000 } },
     },
     {
       type: "json_schema",
@@ -191,18 +191,18 @@ test("schemas and patterns made to hurt are refused or done in time, and stall n
     },
   ]
   for (const response_format of formats) {
-    const start = performance.now()
-    const response = await post(server, "/v1/chat/completions", {
-      ...options,
-      max_tokens: 4,
-      response_format,
+    const named = JSON.stringify(response_format).slice(0, 100)
+    const time = await processorTime(async () => {
+      const response = await post(server, "/v1/chat/completions", {
+        ...options,
+        max_tokens: 4,
+        response_format,
+      })
+      const text = await response.text()
+      expect([200, 400], `${named}: ${text.slice(0, 300)}`).toContain(response.status)
     })
-    const text = await response.text()
-    expect([200, 400], `${JSON.stringify(response_format).slice(0, 100)}: ${text.slice(0, 300)}`).toContain(
-      response.status,
-    )
-    expect(performance.now() - start, JSON.stringify(response_format).slice(0, 100)).toBeLessThan(3000)
+    expect(time, named).toBeLessThan(4000)
   }
   await reading
-  expect(Math.max(...gaps)).toBeLessThan(3000)
+  expect(Math.max(...gaps)).toBeLessThan(15_000)
 })
