@@ -314,6 +314,6 @@ function edgeFor(edges: readonly Edge[], byte: number): number {
 
 function tooAmbiguous(): never {
   throw new InvalidOptionError(
-    "the constraint is too ambiguous: too many of its parts can match the same text. Simplify nested repetitions, or choices that begin alike",
+    "the constraint is too ambiguous: too many of its parts can match the same text. Simplify nested repetitions and choices that begin alike; make properties required, or fewer",
   )
 }
