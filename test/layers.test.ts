@@ -60,7 +60,7 @@ function importsOf(file: string): { target: string; typeOnly: boolean }[] {
   const pattern =
     /^\s*(?:import|export)\s+(type\s+)?[^"';]*?from\s+"(\.[^"]+)"|^\s*import\s+"(\.[^"]+)"|\bimport\(\s*"(\.[^"]+)"\s*\)|new URL\(\s*"(\.[^"]+\.js)"/gm
   return [...source.matchAll(pattern)].map((match) => ({
-    target: resolve(dirname(file), (match[2] ?? match[3] ?? match[4] ?? match[5])!.replace(/\.js$/, ".ts")),
+    target: resolve(dirname(file), (match[2] ?? match[3] ?? match[4] ?? match[5]).replace(/\.js$/, ".ts")),
     typeOnly: match[1] !== undefined,
   }))
 }
