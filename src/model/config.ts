@@ -238,7 +238,7 @@ export function configFromGguf(
   const scaling = metadata.get("llama.rope.scaling.type")
   if (scaling !== undefined && scaling !== "none") {
     throw new UnsupportedError(
-      `rotary scaling ${JSON.stringify(scaling)} in GGUF metadata; Cria does "llama3" and none`,
+      `rotary scaling "${typeof scaling === "string" ? scaling : typeof scaling}" in GGUF metadata; Cria does "llama3" and none`,
     )
   }
   const width = number("llama.embedding_length")
