@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
+import { build } from "esbuild"
 import { Hono } from "hono"
 import type { Llama } from "cria"
 import { createHandler, type ModelEntry, Models, type RequestLog } from "cria/server"
@@ -202,6 +203,19 @@ describe("in other frameworks", () => {
     expect((await next(new Request("http://localhost/v1/models"))).status).toBe(404)
     const answer = await next(jsonRequest("/api/llm/v1/chat/completions", { ...chat, max_tokens: 2 }))
     expect(answer.status).toBe(200)
+  })
+
+  test("the handler needs nothing of Node", async () => {
+    const bundled = await build({
+      stdin: { contents: 'export { createHandler } from "cria/server"', resolveDir: import.meta.dirname },
+      bundle: true,
+      platform: "browser",
+      format: "esm",
+      write: false,
+      logLevel: "silent",
+    })
+    expect(bundled.errors).toEqual([])
+    expect(bundled.outputFiles[0].text).toContain("createHandler")
   })
 
   test("as middleware with Node's request and response, as Express has them", async () => {
