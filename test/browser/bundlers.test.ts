@@ -1,10 +1,12 @@
 // The package in three bundlers as a stranger uses it: `import { Llama } from "cria"` and nothing configured. What
 // comes out runs in a browser.
 import { existsSync } from "node:fs"
-import { readdir, readFile } from "node:fs/promises"
+import { copyFile, readdir, readFile } from "node:fs/promises"
+import type { AddressInfo } from "node:net"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Browser } from "playwright-core"
+import { createServer } from "vite"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type App, bundlers, makeApp } from "./bundlers.js"
 import { launchBrowser, noBrowser } from "./chromium.js"
@@ -92,4 +94,32 @@ describe.each(Object.entries(bundlers))("%s", (name, bundle) => {
       await server.close()
     }
   })
+})
+
+test("Vite's development server, which bundles packages beforehand without their workers", async (context) => {
+  if (noBrowser) context.skip(noBrowser)
+  if (!existsSync(stories)) context.skip("no ../shared/reference/stories260K")
+  for (const file of ["stories260K.bin", "tok512.bin"])
+    await copyFile(join(stories, file), join(app.folder, file))
+  const server = await createServer({
+    root: app.folder,
+    configFile: false,
+    logLevel: "silent",
+    cacheDir: join(app.folder, ".vite"),
+    server: { port: 0, host: "localhost" },
+  })
+  const page = await browser!.newPage()
+  try {
+    await server.listen()
+    const { port } = server.httpServer!.address() as AddressInfo
+    await page.goto(`http://localhost:${port}/`)
+    await page.waitForFunction(() => "write" in window)
+    const { text } = await page.evaluate(() =>
+      (window as unknown as { write(url: string): Promise<{ text: string }> }).write("stories260K.bin"),
+    )
+    expect(`Once upon a time${text}`).toContain(expected.slice(0, 40))
+  } finally {
+    await page.close()
+    await server.close()
+  }
 })
