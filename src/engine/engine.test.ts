@@ -125,7 +125,8 @@ describe("many at a time", () => {
     })()
     const long = llama.generate(promptOf(700, 2), { maxTokens: 1, temperature: 0 }).text()
     await Promise.all([stream, long.then(() => order.push("long"))])
-    expect(order.indexOf("long")).toBeGreaterThan(8)
+    // a step takes 128 rows at most, so 700 tokens take six steps on the fastest machine, each with a token of the stream
+    expect(order.indexOf("long")).toBeGreaterThanOrEqual(5)
   })
 })
 
