@@ -33,11 +33,14 @@ export const t = (): Texts => shown.texts
 export const language = (): string => shown.language
 
 export async function setLanguage(code: string): Promise<void> {
-  shown.texts = code in loaders ? (await loaders[code]()).default : english
-  shown.language = code in loaders ? code : "en"
-  document.documentElement.lang = shown.language
-  settings.language = shown.language
+  const wanted = code in loaders ? code : "en"
+  settings.language = wanted
   saveSettings()
+  const texts = wanted === "en" ? english : (await loaders[wanted]()).default
+  if (settings.language !== wanted) return // another one was chosen meanwhile
+  shown.texts = texts
+  shown.language = wanted
+  document.documentElement.lang = wanted
 }
 
 /** The language of the last visit, else the first of the browser's that the page speaks. */
