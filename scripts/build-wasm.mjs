@@ -68,7 +68,15 @@ const tokenizer = "src/tokenizer/wasm"
 const result = join(root, tokenizer, "program.ts")
 const output = join(root, "dist/tokenizer/wasm/program.wasm")
 const entry = `${tokenizer}/kernels/main.ts`
-if (await compile({ entry, sources: sourcesIn(`${tokenizer}/kernels`), options: ["-O3"], output, result })) {
+if (
+  await compile({
+    entry,
+    sources: sourcesIn(`${tokenizer}/kernels`),
+    options: ["-O3", "--shrinkLevel=1"],
+    output,
+    result,
+  })
+) {
   const bytes = readFileSync(output)
   rmSync(output)
   if (bytes.length > mostBytes) throw new Error(`the tokenizer's program has ${bytes.length} bytes`)

@@ -3,7 +3,7 @@
 // and builds there what it asks for. Knows texts and ids; special tokens are above it.
 import { UnsupportedError } from "../errors/index.js"
 import type { Merger } from "./merge.js"
-import type { TokenizerData } from "./model.js"
+import { early, type TokenizerData } from "./model.js"
 import { Automaton, classesBytes, transitionsBytes, type AutomatonTables } from "./pattern/automaton.js"
 import { padding } from "./vocabulary.js"
 import { instantiate, type Program } from "./wasm/instance.js"
@@ -12,6 +12,8 @@ import { instantiate, type Program } from "./wasm/instance.js"
 const firstWindow = 1 << 15
 const mostKept = 1 << 20
 const pageBytes = 1 << 16
+/** What the program keeps at hand, see wasm/kernels/main.ts. */
+const scratchBytes = 1024
 
 /** What turns a text into ids. */
 export interface StretchEncoder {
@@ -62,16 +64,30 @@ class Run {
   #tables: AutomatonTables[] = []
 
   constructor(data: TokenizerData, automata: readonly Automaton[], merger: Merger) {
-    let end = 64
+    let end = 64 + scratchBytes
     const take = (bytes: number): number => {
       const address = end
       end += align(bytes)
       return address
     }
-    const { derivations, trie } = data.leftToRight!
-    const tables = [derivations, trie.first, trie.nodes, data.pairFilter, data.pairs]
+    const { derivations, trie, earlyPairs } = data.leftToRight!
+    const { records, starts, lateNumbers } = derivations
+    const { slots, filter, merged } = data.pairs
+    const tables = [
+      records,
+      starts,
+      lateNumbers,
+      trie.first,
+      trie.nodes,
+      earlyPairs,
+      slots,
+      filter,
+      data.vocabulary.table,
+      ...(merged ? [merged] : []),
+    ]
     const stageList = take(8 * automata.length)
     this.#stages = automata.map(() => take(classesBytes + transitionsBytes))
+    const bytePairs = take(4 << 16)
     const addresses = tables.map((table) => take(table.byteLength))
     this.#text = end
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil(end / pageBytes) })
@@ -98,11 +114,21 @@ class Run {
     })
     this.#grow(firstWindow)
     for (const [stage, automaton] of automata.entries()) automaton.start(this.#tables[stage])
-    const [records, first, nodes, filter, pairs] = addresses
-    const filterMask = data.pairFilter.length - 1
-    const pairMask = data.pairs.byteLength - 1
-    const pairShift = Math.clz32(data.pairs.length / 4) + 1
-    this.#program.setTables(records, first, nodes, filter, filterMask, pairs, pairMask, pairShift)
+    const [recordsAt, startsAt, lateAt, first, nodes, earlySlots, allSlots, filterAt, whole, mergedAt = 0] =
+      addresses
+    this.#program.setTables(recordsAt, startsAt, lateAt, first, nodes)
+    this.#program.setWhole(whole, data.vocabulary.table.length / 4)
+    this.#program.setPairs(
+      earlySlots,
+      earlyPairs.length / 2,
+      early,
+      allSlots,
+      slots.length / 2,
+      filterAt,
+      filter.length,
+      mergedAt,
+    )
+    this.#program.setBytePairs(bytePairs)
     this.#program.setStages(stageList, automata.length, data.wholeTokens)
   }
 
@@ -120,7 +146,9 @@ class Run {
     const end = this.#text + length
     const after = this.#program.encode(this.#text, end, this.#idsAddress, isLast)
     const ids = this.#ints(this.#idsAddress, (after - this.#idsAddress) >> 2)
-    for (let i = 0; i < ids.length; i++) out.push(ids[i])
+    const first = out.length
+    out.length = first + ids.length
+    for (let i = 0; i < ids.length; i++) out[first + i] = ids[i]
     if (isLast) return 0
     const stopped = this.#program.stopped()
     new Uint8Array(this.#memory.buffer).copyWithin(this.#text, stopped, end)
@@ -139,7 +167,7 @@ class Run {
     const missing = marks + 4 * (window + 1) - this.#memory.buffer.byteLength
     if (missing > 0) this.#memory.grow(Math.ceil(missing / pageBytes))
     this.#ints(marks, window + 1).fill(0)
-    this.#program.place(this.#text, marks)
+    this.#program.place(this.#text, marks, 64)
     this.#tables = this.#stages.map((address) => ({
       classes: new Uint8Array(this.#memory.buffer, address, classesBytes),
       transitions: this.#ints(address + classesBytes, transitionsBytes / 4),

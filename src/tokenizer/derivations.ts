@@ -1,124 +1,135 @@
 // How merging arrives at each token, and whether two tokens can stand side by side in its result. With this a
-// piece can be encoded from left to right without performing its merges (see backtrack.ts).
+// piece can be encoded from left to right without performing its merges (see wasm/kernels/main.ts).
 import type { PairList, PairTable } from "./pair-table.js"
 import { sharedInts } from "./shared-memory.js"
 
 /**
- * Words of a token's record: time, left part, right part, rank * 4 + lateness of the merge that makes it; then a bit
- * for the hash of every token that it has a pair with, to its right and to its left; then the longest token that
- * merging makes and that it properly starts with, or -1, and its length in bytes. Most borders have no pair, and the
- * two records say so without another look at memory.
+ * The tables that wasm/kernels/tokens.ts reads, packed because few fit into the processor's cache.
+ *
+ * A merge is late where its number is below that of the merge which makes one of its parts (the vocabulary of Llama 3
+ * has such): it then comes right after that part was made, at the part's time. Otherwise its time is its number.
  */
-const recordWords = 8
-const partnersRight = 4
-const partnersLeft = 5
-const shorterWord = 6
-const lengthWord = 7
+export interface DerivationsData {
+  /**
+   * Four words for each token. From the lowest bit: 20 bits of the left part, 20 of the right one, 22 of the time of the
+   * merge that makes it + 2 (0: merging never makes it, 1: a single byte), 2 of its lateness. Then a bit for the hash of
+   * every token that it has a pair with to its right, and to its left: most borders have no pair, and the two records
+   * say so without another look at memory.
+   */
+  records: Int32Array
+  /** The number of each late token's merge. */
+  lateNumbers: Int32Array
+  /** The longest token that merging makes and that each properly starts with + 1 (0: none), shifted by its length. */
+  starts: Int32Array
+}
+
+const recordWords = 4
+const lengthBits = 11
 const unmade = -2
 const base = -1
-/**
- * A merge is late where its rank is below that of the merge which makes one of its parts (the vocabulary of Llama 3
- * has such): it then comes right after that part was made, at the part's time. Otherwise its time is its rank.
- */
 const Late = { not: 0, byLeft: 1, byRight: 2 } as const
 
-export class Derivations {
-  /** One record for each token; the time is -1 for a single byte and -2 where merging never makes the token. */
-  readonly data: Int32Array
+/** Whether merging arrives at the token. */
+export function isMade({ records }: DerivationsData, id: number): boolean {
+  return (records[id * recordWords + 1] & 0x3fffff00) !== 0
+}
+
+/**
+ * Derives the tokens of a vocabulary from the pairs, which must be in order of their numbers. `shorter` is the longest
+ * token that each properly starts with, or -1.
+ */
+export function derive(
+  list: PairList,
+  pairs: PairTable,
+  byteTokens: Int32Array,
+  shorter: Int32Array,
+  offsets: Int32Array,
+): DerivationsData {
+  const size = shorter.length
+  const found = new Derivations(size, list, pairs, byteTokens)
+  const records = sharedInts(size * recordWords)
+  const lateNumbers = sharedInts(size)
+  const starts = sharedInts(size)
+  for (let id = 0; id < size; id++) {
+    const right = found.right[id]
+    records[id * recordWords] = found.left[id] | (right << 20)
+    records[id * recordWords + 1] = (right >> 12) | ((found.time[id] + 2) << 8) | (found.late[id] << 30)
+    if (found.late[id] !== Late.not) lateNumbers[id] = found.number[id]
+    let start = shorter[id]
+    while (start >= 0 && found.time[start] === unmade) start = shorter[start]
+    starts[id] = ((start + 1) << lengthBits) | (offsets[id + 1] - offsets[id])
+  }
+  for (let at = 0; at < 4 * list.count; at += 4) {
+    const x = list.words[at]
+    const y = list.words[at + 1]
+    records[x * recordWords + 2] |= 1 << partnerBit(y)
+    records[y * recordWords + 3] |= 1 << partnerBit(x)
+  }
+  return { records, lateNumbers, starts }
+}
+
+class Derivations {
+  readonly time: Int32Array
+  readonly left: Int32Array
+  readonly right: Int32Array
+  readonly number: Int32Array
+  readonly late: Uint8Array
   readonly #pairs: PairTable
 
-  constructor(data: Int32Array, pairs: PairTable) {
-    this.data = data
+  constructor(size: number, { words, count }: PairList, pairs: PairTable, byteTokens: Int32Array) {
+    this.time = new Int32Array(size).fill(unmade)
+    this.left = new Int32Array(size)
+    this.right = new Int32Array(size)
+    this.number = new Int32Array(size)
+    this.late = new Uint8Array(size)
     this.#pairs = pairs
-  }
-
-  /** Derives the tokens from the pairs, which must be in order of rank. */
-  static of(size: number, list: PairList, pairs: PairTable, byteTokens: Int32Array): Derivations {
-    const data = sharedInts(size * recordWords)
-    for (let id = 0; id < size; id++) data[id * recordWords] = unmade
-    for (const id of byteTokens) data[id * recordWords] = base
-    for (let at = 0; at < 4 * list.count; at += 4) {
-      const x = list.words[at]
-      const y = list.words[at + 1]
-      data[x * recordWords + partnersRight] |= 1 << partnerBit(y)
-      data[y * recordWords + partnersLeft] |= 1 << partnerBit(x)
-    }
-    const derivations = new Derivations(data, pairs)
+    for (const id of byteTokens) this.time[id] = base
     // Merges that wait for a late part are found in a later pass; a token never found is merged step by step.
-    let waiting = Int32Array.from({ length: list.count }, (_, pair) => 4 * pair)
-    for (let pass = 0, found = -1; found !== 0 && pass < 8; pass++) {
+    for (let at = 0; at < 4 * count; at += 4) this.#derive(words, at)
+    let waiting: number[] = []
+    for (let at = 0; at < 4 * count; at += 4) if (this.time[words[at + 3]] === unmade) waiting.push(at)
+    for (let pass = 1, found = -1; found !== 0 && pass < 8; pass++) {
       found = 0
-      for (const at of waiting) if (derivations.#derive(list.words, at)) found++
-      waiting = waiting.filter((at) => data[list.words[at + 3] * recordWords] === unmade)
+      for (const at of waiting) if (this.#derive(words, at)) found++
+      waiting = waiting.filter((at) => this.time[words[at + 3]] === unmade)
     }
-    return derivations
   }
 
   #derive(words: Int32Array, at: number): boolean {
-    const data = this.data
+    const id = words[at + 3]
+    if (this.time[id] !== unmade) return false
     const x = words[at]
     const y = words[at + 1]
-    const rank = words[at + 2]
-    const record = words[at + 3] * recordWords
-    const timeX = data[x * recordWords]
-    const timeY = data[y * recordWords]
-    if (data[record] !== unmade || timeX === unmade || timeY === unmade) return false
-    if (!this.#standApart(x, y, rank)) return false
-    const late = timeY >= rank && timeY >= timeX ? Late.byRight : timeX >= rank ? Late.byLeft : Late.not
-    data[record] = Math.max(rank, timeX, timeY)
-    data[record + 1] = x
-    data[record + 2] = y
-    data[record + 3] = rank * 4 + late
+    const number = words[at + 2]
+    const timeX = this.time[x]
+    const timeY = this.time[y]
+    if (timeX === unmade || timeY === unmade || !this.#standApart(x, y, number)) return false
+    this.late[id] =
+      timeY >= number && timeY >= timeX ? Late.byRight : timeX >= number ? Late.byLeft : Late.not
+    this.time[id] = Math.max(number, timeX, timeY)
+    this.left[id] = x
+    this.right[id] = y
+    this.number[id] = number
     return true
   }
 
-  /** Whether merging arrives at the token. */
-  isMade(id: number): boolean {
-    return this.data[id * recordWords] !== unmade
-  }
-
-  /** Completes the records: `shorter` is the longest token that each starts with, -1 for none, made or not. */
-  setLengths(shorter: Int32Array, offsets: Int32Array): void {
-    const data = this.data
-    for (let id = 0; id < shorter.length; id++) {
-      let start = shorter[id]
-      while (start >= 0 && !this.isMade(start)) start = shorter[start]
-      data[id * recordWords + shorterWord] = start
-      data[id * recordWords + lengthWord] = offsets[id + 1] - offsets[id]
-    }
-  }
-
   /**
-   * Takes the merges of x and y back, the latest first, and looks at each step whether a merge across the border
-   * would have come before the one taken back. A merge of x and y themselves counts only below `limit`.
+   * Whether the bytes of x and y together merge into x and y before the merge of both, whose number is `limit`: takes
+   * the merges of x and y back, the latest first, and looks at each step whether a merge across the border would have
+   * come before the one taken back.
    */
   #standApart(x: number, y: number, limit: number): boolean {
-    const data = this.data
-    let recordX = x * recordWords
-    let recordY = y * recordWords
-    let timeX = data[recordX]
-    let timeY = data[recordY]
     for (;;) {
-      const mayPair =
-        (data[recordX + partnersRight] >>> partnerBit(y)) &
-        (data[recordY + partnersLeft] >>> partnerBit(x)) &
-        1
-      if (mayPair === 1 && this.#pairs.rankOf(x, y) < limit) return false
+      if (this.#pairs.find(x, y) < limit) return false
       // Equal times merge from left to right: of x and y, y is the later.
-      if (timeX > timeY) {
-        // At equal ranks x, which lies left of the border, merges before the border does. Where the left part came
+      if (this.time[x] > this.time[y]) {
+        // At equal numbers x, which lies left of the border, merges before the border does. Where the left part came
         // late, the border was there all the time until then.
-        const last = data[recordX + 3]
-        limit = (last & 3) === Late.byLeft ? timeX : last >> 2
-        x = data[recordX + 2]
-        recordX = x * recordWords
-        timeX = data[recordX]
-      } else if (timeY > base) {
-        const last = data[recordY + 3]
-        limit = ((last & 3) === Late.byRight ? timeY : last >> 2) + 1
-        y = data[recordY + 1]
-        recordY = y * recordWords
-        timeY = data[recordY]
+        limit = this.late[x] === Late.byLeft ? this.time[x] : this.number[x]
+        x = this.right[x]
+      } else if (this.time[y] > base) {
+        limit = (this.late[y] === Late.byRight ? this.time[y] : this.number[y]) + 1
+        y = this.left[y]
       } else return true
     }
   }

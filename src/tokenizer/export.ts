@@ -1,6 +1,7 @@
 // A tokenizer written in the forms that llama.cpp and transformers read: GGUF metadata and tokenizer.json.
 import { UnsupportedError } from "../errors/index.js"
 import type { TokenizerData } from "./model.js"
+import { PairTable } from "./pair-table.js"
 import { patternsByName, wholeTokenPatterns } from "./patterns.js"
 import type { Tokenizer } from "./tokenizer.js"
 import { TokenKind } from "./vocabulary.js"
@@ -59,7 +60,7 @@ export function exportGguf(tokenizer: Tokenizer): GgufTokenizer {
     )
     for (const [id, byte] of byteOf) tokens[id] = `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`
     const scores = new Float32Array(tokens.length)
-    for (const { rank, merged } of pairsOf(data)) scores[merged] = -rank
+    for (const { rank, merged } of new PairTable(data.pairs).entries()) scores[merged] = -rank
     return { model: "llama", tokens, scores, ...shared }
   }
   const pre = Object.keys(patternsByName).find(
@@ -154,18 +155,9 @@ function texts(tokenizer: Tokenizer, data: TokenizerData, ordinary: (bytes: Uint
   })
 }
 
-function* pairsOf({
-  pairs,
-}: TokenizerData): Generator<{ left: number; right: number; rank: number; merged: number }> {
-  for (let slot = 0; slot < pairs.length; slot += 4) {
-    if (pairs[slot] === 0) continue
-    yield { left: pairs[slot] - 1, right: pairs[slot + 1], rank: pairs[slot + 2], merged: pairs[slot + 3] }
-  }
-}
-
 function mergesOf(tokenizer: Tokenizer, data: TokenizerData): string[] {
   const text = (id: number) => printed(tokenizer.tokenBytes(id))
-  return [...pairsOf(data)]
+  return [...new PairTable(data.pairs).entries()]
     .toSorted((a, b) => a.rank - b.rank || a.left - b.left || a.right - b.right)
     .map(({ left, right }) => `${text(left)} ${text(right)}`)
 }

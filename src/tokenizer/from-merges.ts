@@ -1,9 +1,9 @@
 // Byte-level BPE whose file writes tokens in GPT-2's printable alphabet and lists its merges: what tokenizer.json
 // and GGUF have in common. Knows neither of the two formats.
 import { InvalidFileError } from "../errors/index.js"
-import { Derivations } from "./derivations.js"
+import { isMade } from "./derivations.js"
 import { byteLevelTables, singleByteTokens, type LeftToRightData } from "./model.js"
-import { PairList, PairTable } from "./pair-table.js"
+import { PairList, type PairTableData } from "./pair-table.js"
 import { buildTrie } from "./trie.js"
 import {
   maxTokenBytes,
@@ -52,8 +52,7 @@ export interface MergesSource {
 
 export interface ByteLevelTables {
   vocabulary: VocabularyData
-  pairs: Int32Array
-  pairFilter: Int32Array
+  pairs: PairTableData
   leftToRight: LeftToRightData
   byteTokens: Int32Array
 }
@@ -88,8 +87,8 @@ export function tablesOfMerges(source: MergesSource): ByteLevelTables {
   const tables = byteLevelTables(vocabulary, buildTrie(vocabulary), list, byteTokens)
   if (source.wholeTokens) return { vocabulary: vocabulary.data, byteTokens, ...tables }
   // Looking a whole piece up first is only a shortcut here: it is right for tokens that merging arrives at.
-  const derivations = new Derivations(tables.leftToRight.derivations, new PairTable(tables))
-  const findable = Vocabulary.build(tokens, (id) => derivations.isMade(id))
+  const { derivations } = tables.leftToRight
+  const findable = Vocabulary.build(tokens, (id) => isMade(derivations, id))
   return { vocabulary: findable.data, byteTokens, ...tables }
 }
 

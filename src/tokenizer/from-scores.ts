@@ -1,14 +1,13 @@
 // SentencePiece BPE from tokens with scores: what llama2.c's tokenizer.bin and GGUF's "llama" kind have in common.
 import { InvalidFileError } from "../errors/index.js"
 import { pairsOfSplits } from "./model.js"
-import { PairTable } from "./pair-table.js"
+import { PairTable, type PairTableData } from "./pair-table.js"
 import { buildTrie } from "./trie.js"
 import { TokenKind, Vocabulary, type VocabularyBuilder, type VocabularyData } from "./vocabulary.js"
 
 export interface ScoresTables {
   vocabulary: VocabularyData
-  pairs: Int32Array
-  pairFilter: Int32Array
+  pairs: PairTableData
   leftToRight: undefined
   byteTokens: Int32Array
 }
@@ -36,10 +35,11 @@ export function tablesOfScores(
   }
   const distinct = [...new Set(order.toSorted((a, b) => b - a))]
   const rankOfScore = new Map(distinct.map((score, rank) => [score, rank]))
-  const pairs = pairsOfSplits(vocabulary, buildTrie(vocabulary).shorter, (id) => rankOfScore.get(order[id])!)
+  const list = pairsOfSplits(vocabulary, buildTrie(vocabulary).shorter)
+  const ranks = Int32Array.from(order, (score) => rankOfScore.get(score)!)
   return {
     vocabulary: vocabulary.data,
-    ...PairTable.fromList(pairs).data,
+    pairs: PairTable.of(list, ranks).data,
     leftToRight: undefined,
     byteTokens,
   }

@@ -30,12 +30,12 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
   let lineNumber = 0
   for (let at = 0; at < file.length; ) {
     lineNumber++
-    let end = at
-    let gap = -1
-    for (; end < file.length && file[end] !== newline; end++) if (file[end] === space && gap < 0) gap = end
+    const end = lineEndFrom(file, at)
     const lineEnd = end > at && file[end - 1] === 13 ? end - 1 : end
     if (lineEnd > at) {
-      if (gap < 0) fail(lineNumber, "no space between token and rank")
+      let gap = lineEnd - 1
+      while (gap >= at && file[gap] !== space) gap--
+      if (gap < at) fail(lineNumber, "no space between token and rank")
       const length = decodeBase64(file, at, gap, text, lineNumber)
       const rank = parseRank(file, gap + 1, lineEnd, lineNumber)
       if (rank >= lines)
@@ -54,7 +54,7 @@ export function readTiktoken(file: Uint8Array, options: TiktokenOptions = {}): T
   })
   const byteTokens = singleByteTokens(vocabulary, "tokenizer.model")
   const trie = buildTrie(vocabulary)
-  const list = pairsOfSplits(vocabulary, trie.shorter, (id) => id)
+  const list = pairsOfSplits(vocabulary, trie.shorter)
   const idOf = (text: string) => {
     const index = specials.indexOf(text)
     return index < 0 ? undefined : lines + index
@@ -81,16 +81,19 @@ function fail(line: number, what: string): never {
   )
 }
 
+function lineEndFrom(file: Uint8Array, at: number): number {
+  const end = file.indexOf(newline, at)
+  return end < 0 ? file.length : end
+}
+
 /** Lines with something in them. Stops early where the file cannot be a vocabulary. */
 function countLines(file: Uint8Array): number {
   let lines = 0
-  let empty = true
-  for (let at = 0; at < file.length && lines <= maxVocabularySize; at++) {
-    if (file[at] === newline) empty = true
-    else if (empty && file[at] !== 13) {
-      empty = false
-      lines++
-    }
+  for (let at = 0; at < file.length && lines <= maxVocabularySize; ) {
+    const end = lineEndFrom(file, at)
+    while (at < end && file[at] === 13) at++
+    if (at < end) lines++
+    at = end + 1
   }
   if (lines === 0) throw new InvalidFileError("tokenizer.model is empty, expected lines of `base64 rank`")
   return lines

@@ -39,12 +39,10 @@ export class Merger {
 
   /** Sets rank and merged id of the pair (left, right) at place i. */
   #rate(i: number, left: number, right: number): void {
-    const slot = this.#pairs.find(left, right)
-    if (slot < 0) this.#ranks[i] = never
-    else {
-      this.#ranks[i] = this.#pairs.table[slot + 2]
-      this.#merged[i] = this.#pairs.table[slot + 3]
-    }
+    const number = this.#pairs.find(left, right)
+    const { ranks, merged } = this.#pairs.data
+    this.#ranks[i] = ranks && number !== never ? ranks[number] : number
+    if (number !== never) this.#merged[i] = merged ? merged[number] : number
   }
 
   #merge(count: number, out: number[]): void {

@@ -2,6 +2,7 @@
 // merging never reaches and merges out of order are common.
 import { expect, test } from "vitest"
 import { ByteLevelEncoder } from "./byte-level.js"
+import { isMade } from "./derivations.js"
 import { Merger } from "./merge.js"
 import { byteLevelTables, pairsOfSplits, singleByteTokens, type TokenizerData } from "./model.js"
 import { PairTable } from "./pair-table.js"
@@ -47,15 +48,16 @@ function vocabularyOf(next: (below: number) => number, extra: number, alphabet: 
       id,
       Uint8Array.from(text, (char) => char.charCodeAt(0)),
     )
-  const vocabulary = Vocabulary.build(builder.finish())
+  const tokens = builder.finish()
+  const vocabulary = Vocabulary.build(tokens)
   const byteTokens = singleByteTokens(vocabulary, "the test")
   const trie = buildTrie(vocabulary)
-  const list = pairsOfSplits(vocabulary, trie.shorter, (id) => id)
+  const list = pairsOfSplits(vocabulary, trie.shorter)
   const tables = byteLevelTables(vocabulary, trie, list, byteTokens)
-  const pairs = new PairTable(tables)
+  const pairs = new PairTable(tables.pairs)
   const data: TokenizerData = {
     start: "bytes",
-    vocabulary: vocabulary.data,
+    vocabulary: Vocabulary.build(tokens, (id) => isMade(tables.leftToRight.derivations, id)).data,
     ...tables,
     byteTokens,
     patterns: ["[^~]+"],
@@ -93,7 +95,7 @@ test("encoding from left to right and heap merging both end as merging literally
     const alphabet = ["ab", "abc", "abcdef"][round % 3]
     const made = vocabularyOf(next, 4 + next(alphabet.length * 12), alphabet)
     const { ranks, merger, derivations, encoder } = made
-    for (let id = 0; id < ranks.size; id++) if ((derivations[8 * id + 3] & 3) !== 0) late++
+    for (let id = 0; id < ranks.size; id++) if (derivations.records[4 * id + 1] >>> 30 !== 0) late++
     for (let run = 0; run < 40; run++) {
       const piece = Array.from({ length: 1 + next(24) }, () => alphabet[next(alphabet.length)]).join("")
       const expected = literally(piece, ranks)

@@ -1,14 +1,19 @@
 // What a tokenizer consists of, as plain data of typed arrays: every reader of a format makes one of these, and a
 // worker gets one by structured clone. Also the steps that the readers share.
 import { InvalidFileError } from "../errors/index.js"
-import { Derivations } from "./derivations.js"
-import { PairList, PairTable } from "./pair-table.js"
+import { derive, type DerivationsData } from "./derivations.js"
+import { PairList, PairTable, slotsOf, type PairTableData } from "./pair-table.js"
 import type { buildTrie, TrieData } from "./trie.js"
 import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocabulary.js"
 
+/** Merges with numbers below this are early. */
+export const early = 4096
+
 /** What encoding from left to right needs, see wasm/kernels/main.ts. */
 export interface LeftToRightData {
-  derivations: Int32Array
+  derivations: DerivationsData
+  /** The slots of a table of the pairs that merge first (`early` of them): most that are asked for, in little memory. */
+  earlyPairs: Int32Array
   trie: TrieData
 }
 
@@ -16,9 +21,7 @@ export interface TokenizerData {
   /** "bytes": byte-level BPE cut by `patterns`; "characters": SentencePiece BPE over the whole text. */
   start: "bytes" | "characters"
   vocabulary: VocabularyData
-  /** Hash table of pairs and its filter, see PairTable. */
-  pairs: Int32Array
-  pairFilter: Int32Array
+  pairs: PairTableData
   /** For byte-level BPE, cut by `patterns`; SentencePiece BPE takes the whole text and has none. */
   leftToRight: LeftToRightData | undefined
   /** Token of each of the 256 bytes. */
@@ -41,13 +44,9 @@ export interface TokenizerData {
 
 /**
  * All pairs whose joined bytes are a token: how tiktoken and SentencePiece, whose files list no merges, decide
- * what may merge. `rankOf` gives the rank of merging into a token.
+ * what may merge. The number of a merge is the id of what it makes.
  */
-export function pairsOfSplits(
-  vocabulary: Vocabulary,
-  shorter: Int32Array,
-  rankOf: (id: number) => number,
-): PairList {
+export function pairsOfSplits(vocabulary: Vocabulary, shorter: Int32Array): PairList {
   const { bytes, offsets, kinds } = vocabulary.data
   const view = viewOf(bytes)
   const pairs = new PairList()
@@ -56,7 +55,7 @@ export function pairsOfSplits(
     for (let left = shorter[id]; left >= 0; left = shorter[left]) {
       const middle = offsets[id] + offsets[left + 1] - offsets[left]
       const right = vocabulary.find(bytes, view, middle, offsets[id + 1])
-      if (right >= 0) pairs.add(left, right, rankOf(id), id)
+      if (right >= 0) pairs.add(left, right, id, id)
     }
   }
   return pairs
@@ -83,9 +82,10 @@ export function byteLevelTables(
   { first, nodes, shorter }: ReturnType<typeof buildTrie>,
   list: PairList,
   byteTokens: Int32Array,
-): { pairs: Int32Array; pairFilter: Int32Array; leftToRight: LeftToRightData } {
-  const pairs = PairTable.fromList(list)
-  const derivations = Derivations.of(vocabulary.size, list, pairs, byteTokens)
-  derivations.setLengths(shorter, vocabulary.data.offsets)
-  return { ...pairs.data, leftToRight: { derivations: derivations.data, trie: { first, nodes } } }
+): { pairs: PairTableData; leftToRight: LeftToRightData } {
+  const pairs = PairTable.of(list)
+  const derivations = derive(list, pairs, byteTokens, shorter, vocabulary.data.offsets)
+  const earlyPairs = slotsOf(list, early).slots
+  const leftToRight = { derivations, earlyPairs, trie: { first, nodes } }
+  return { pairs: pairs.data, leftToRight }
 }

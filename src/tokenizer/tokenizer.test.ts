@@ -169,7 +169,7 @@ describe("Llama 3's vocabulary", () => {
     expect(again.encode(text)).toEqual(llama.encode(text))
     expect([...again.special]).toEqual([...llama.special])
     // Threads share the tables instead of copying them.
-    expect(data.pairs.buffer).toBeInstanceOf(SharedArrayBuffer)
+    expect(data.pairs.slots.buffer).toBeInstanceOf(SharedArrayBuffer)
   })
 
   test("bytes of tokens", () => {

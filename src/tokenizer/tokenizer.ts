@@ -43,7 +43,7 @@ export class Tokenizer {
     this.eos = data.eos
     this.addsBos = data.addsBos
     this.#specialText = new SpecialText(data.specials)
-    const merger = new Merger(new PairTable(data))
+    const merger = new Merger(new PairTable(data.pairs))
     this.#encoder = data.leftToRight
       ? new ByteLevelEncoder(data, merger)
       : new SentencePieceEncoder(this.#vocabulary, merger, data.byteTokens)

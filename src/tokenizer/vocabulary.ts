@@ -62,12 +62,13 @@ export class Vocabulary {
     let slots = 16
     while (slots < 2 * size) slots *= 2
     const vocabulary = new Vocabulary({ ...tokens, table: sharedInts(slots * slotWords) })
+    const view = viewOf(tokens.bytes)
     for (let id = 0; id < size; id++) {
       if (tokens.kinds[id] !== TokenKind.ordinary || !findable(id)) continue
       const start = tokens.offsets[id]
       const end = tokens.offsets[id + 1]
       if (start === end) continue
-      const earlier = vocabulary.#place(id, start, end)
+      const earlier = vocabulary.#place(id, view, start, end)
       if (earlier >= 0) duplicate(id, earlier)
     }
     return vocabulary
@@ -82,17 +83,21 @@ export class Vocabulary {
     return this.#bytes.subarray(this.#offsets[id], this.#offsets[id + 1])
   }
 
-  #place(id: number, start: number, end: number): number {
-    const view = viewOf(this.#bytes)
-    const earlier = this.find(this.#bytes, view, start, end)
-    if (earlier >= 0) return earlier
+  /** Puts a token into the table; returns -1, or the token that is there with the same bytes. */
+  #place(id: number, view: DataView, start: number, end: number): number {
     const length = end - start
     const low = lowKey(view, start, length)
     const high = highKey(view, start, length)
     const table = this.#table
     const mask = table.length - 1
     let slot = hash(low, high, length, this.#shift) * slotWords
-    while (table[slot + 2] !== 0) slot = (slot + slotWords) & mask
+    while (table[slot + 2] !== 0) {
+      if (table[slot] === low && table[slot + 1] === high && table[slot + 3] === length) {
+        const earlier = table[slot + 2] - 1
+        if (length <= 8 || this.#same(earlier, this.#bytes, start, length)) return earlier
+      }
+      slot = (slot + slotWords) & mask
+    }
     table[slot] = low
     table[slot + 1] = high
     table[slot + 2] = id + 1

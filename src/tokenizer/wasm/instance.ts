@@ -5,18 +5,21 @@ import { programBase64 } from "./program.js"
 
 /** What wasm/kernels/main.ts exports, with its comments. Addresses stay below 2^31. */
 export interface Program {
-  setTables(
-    records: number,
-    first: number,
-    nodes: number,
+  setTables(records: number, starts: number, lateNumbers: number, first: number, nodes: number): void
+  setWhole(slots: number, count: number): void
+  setPairs(
+    earlySlots: number,
+    earlyCount: number,
+    early: number,
+    slots: number,
+    count: number,
     filter: number,
-    filterMask: number,
-    pairs: number,
-    pairMask: number,
-    pairShift: number,
+    filterWords: number,
+    merged: number,
   ): void
+  setBytePairs(address: number): void
   setStages(address: number, count: number, wholeTokens: boolean): void
-  place(text: number, dead: number): void
+  place(text: number, dead: number, scratch: number): void
   encode(start: number, end: number, target: number, last: boolean): number
   stopped(): number
   next(stage: number, start: number, end: number): number

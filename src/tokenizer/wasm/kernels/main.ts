@@ -1,10 +1,15 @@
 // Byte-level BPE over UTF-8 in WebAssembly's memory: an automaton cuts the text into pieces, and each piece is encoded
 // from left to right. Knows addresses only; byte-level.ts lays the memory out and builds what is found here.
 import { next, reach, setAutomata, stageCount } from "./scan"
-import { canFollow, isMade, lengthOf, longest, shorterOf } from "./tokens"
+import { canFollow, isMade, lengthOf, longest, longestEnd, shorterOf } from "./tokens"
+import { LONGEST_SHORT, mergeShort, setShort } from "./short"
+import { find, glance, MOST_FOUND, UNDECIDED } from "./whole"
 
 export { next } from "./scan"
+export { setPairs } from "./pairs"
+export { setBytePairs } from "./short"
 export { setTables } from "./tokens"
+export { setWhole } from "./whole"
 
 /** Merges the piece [start, end) in JavaScript, writes its ids at `out` and returns where they end. */
 // @ts-ignore: decorator
@@ -12,6 +17,17 @@ export { setTables } from "./tokens"
 /** Refuses a pattern that reads its text again and again. */
 // @ts-ignore: decorator
 @external("host", "refuse") declare function hostRefuse(): void
+
+/** Longest piece without an ASCII letter in its second byte that is merged literally, measured as LONGEST_SHORT is. */
+const SHORT_OTHERS: usize = 8
+
+/** Most pieces that are looked up together. */
+const BATCH: u32 = 64
+
+/** Where the pieces taken are: for each its end, then its token. */
+let batch: usize = 0
+let batchStart: usize = 0
+let taken: u32 = 0
 
 let out: usize = 0
 let limit: usize = 0
@@ -29,8 +45,10 @@ export function setStages(address: usize, count: u32, whole: bool): void {
   wholeTokens = whole
 }
 
-/** Where the text begins and where `dead`, all zeros, is. */
-export function place(textAddress: usize, deadAddress: usize): void {
+/** Where the text begins, where `dead`, all zeros, and 1024 bytes for what is at hand. */
+export function place(textAddress: usize, deadAddress: usize, scratch: usize): void {
+  batch = scratch
+  setShort(scratch + (BATCH << 3))
   text = textAddress
   dead = deadAddress
   piece = 0
@@ -49,14 +67,17 @@ export function encode(start: usize, end: usize, target: usize, last: bool): usi
   out = target
   limit = start
   isLast = last
+  batchStart = start
+  taken = 0
   split(0, start, end)
+  encodeBatch()
   return out
 }
 
 /** Cuts [start, end) by the stage's pattern; in the first stage `limit` follows. */
 function split(stage: u32, start: usize, end: usize): void {
   if (stage == stageCount) {
-    encodePiece(start, end)
+    take(end)
     return
   }
   // A pattern may have to read on to learn where its match ended. Real ones read every character a few times at
@@ -80,17 +101,54 @@ function split(stage: u32, start: usize, end: usize): void {
     } else rereads -= i64(reach - after)
     if (rereads < 0) hostRefuse()
     if (mayStop && reach >= end) return
-    if (stage + 1 == stageCount) encodePiece(at, after)
+    if (stage + 1 == stageCount) take(after)
     else split(stage + 1, at, after)
     at = after
     if (stage == 0) limit = at
   }
 }
 
+/** Takes the piece from the end of the one before to `end`. */
+function take(end: usize): void {
+  store<usize>(batch + (taken << 3), end)
+  if (++taken == BATCH) encodeBatch()
+}
+
+/**
+ * Encodes the pieces taken. All are looked up before any is encoded, so that the processor waits for many parts of the
+ * table at once.
+ */
+function encodeBatch(): void {
+  let start = batchStart
+  for (let i: u32 = 0; i < taken; i++) {
+    const end = load<usize>(batch + (i << 3))
+    store<i32>(batch + (i << 3), glance(start, end), 4)
+    start = end
+  }
+  start = batchStart
+  for (let i: u32 = 0; i < taken; i++) {
+    const end = load<usize>(batch + (i << 3))
+    let token = load<i32>(batch + (i << 3), 4)
+    if (token == UNDECIDED) token = find(start, end)
+    if (token >= 0) {
+      store<i32>(out, token)
+      out += 4
+    } else encodePiece(start, end)
+    start = end
+  }
+  batchStart = start
+  taken = 0
+}
+
 function encodePiece(start: usize, end: usize): void {
+  const length = end - start
+  if (length <= (load<u8>(start, 1) < 0x80 ? LONGEST_SHORT : SHORT_OTHERS)) {
+    out = mergeShort(start, end, out)
+    return
+  }
   let token = longest(start, end)
-  if (lengthOf(token) == end - start && (wholeTokens || isMade(token))) {
-    store<u32>(out, token)
+  if (longestEnd == end && length > MOST_FOUND && (wholeTokens || isMade(token))) {
+    store<i32>(out, token)
     out += 4
     return
   }
@@ -107,34 +165,37 @@ function encodePiece(start: usize, end: usize): void {
 function leftToRight(start: usize, end: usize, token: i32): bool {
   const floor = out
   let at = start
+  let after = start + lengthOf(token)
   let last = -1
   let marked = false
   while (true) {
-    const after = at + lengthOf(token)
     if (!(marked && load<u32>(dead + ((after - text) << 2)) == piece) && (last < 0 || canFollow(last, token))) {
-      store<u32>(out, token)
+      store<i32>(out, token)
       out += 4
       if (after == end) return true
       last = token
       at = after
       token = longest(at, end)
+      after = longestEnd
       if (isMade(token)) continue
     }
     token = shorterOf(token)
-    if (token >= 0) continue
-    if (last < 0) {
-      out = floor
-      return false
+    if (token < 0) {
+      if (last < 0) {
+        out = floor
+        return false
+      }
+      // Nothing fits here: this place is never a border, so the token before must end elsewhere.
+      if (!marked) {
+        marked = true
+        piece++
+      }
+      store<u32>(dead + ((at - text) << 2), piece)
+      out -= 4
+      token = last
+      at -= lengthOf(token)
+      last = out > floor ? load<i32>(out - 4) : -1
     }
-    // Nothing fits here: this place is never a border, so the token before must end elsewhere.
-    if (!marked) {
-      marked = true
-      piece++
-    }
-    store<u32>(dead + ((at - text) << 2), piece)
-    out -= 4
-    token = last
-    at -= lengthOf(token)
-    last = out > floor ? load<i32>(out - 4) : -1
+    after = at + lengthOf(token)
   }
 }

@@ -1,47 +1,44 @@
 // The tables of the tokens: the longest token at a place, and whether two tokens can stand side by side. Written by
-// trie.ts, derivations.ts and pair-table.ts, which say what is in them.
+// trie.ts and derivations.ts, which say what is in them.
+import { isBefore, NEVER } from "./pairs"
 
-/** log2 of the bytes of a token's record, and where its words are. */
-const RECORD_SHIFT = 5
-const LEFT = 4
-const RIGHT = 8
-const LAST = 12
-const PARTNERS_RIGHT = 16
-const PARTNERS_LEFT = 20
-const SHORTER = 24
-const LENGTH = 28
-const UNMADE = -2
-const BASE = -1
+/** log2 of the bytes of a token's record, and what is where in it. */
+const RECORD_SHIFT = 4
+const ID_BITS = 20
+const ID_MASK = 0xfffff
+const TIME_SHIFT: u64 = 40
+const TIME_MASK = 0x3fffff
+const LATE_SHIFT: u64 = 62
+const PARTNERS_RIGHT = 8
+const PARTNERS_LEFT = 12
+const UNMADE = 0
+const BASE = 1
+/** The least value of `time` in a record that stands for a number. */
+const FIRST = 2
 
 const BY_LEFT = 1
 const BY_RIGHT = 2
-const NEVER = 0x7fffffff
+
+const LENGTH_BITS = 11
+const LENGTH_MASK = 0x7ff
 
 const TOKEN_MASK = 0x1fffff
 const COUNT_SHIFT = 21
 const LONGEST_LIST: u32 = 8
 
 let records: usize = 0
+let starts: usize = 0
+let lateNumbers: usize = 0
 let first: usize = 0
 let nodes: usize = 0
-let filter: usize = 0
-let filterMask: u32 = 0
-let pairs: usize = 0
-let pairMask: u32 = 0
-let pairShift: u32 = 0
-
 export function setTables(
-  recordsAddress: usize, firstAddress: usize, nodesAddress: usize, filterAddress: usize, filterBits: u32,
-  pairsAddress: usize, pairsMask: u32, shift: u32,
+  recordsAddress: usize, startsAddress: usize, lateAddress: usize, firstAddress: usize, nodesAddress: usize,
 ): void {
   records = recordsAddress
+  starts = startsAddress
+  lateNumbers = lateAddress
   first = firstAddress
   nodes = nodesAddress
-  filter = filterAddress
-  filterMask = filterBits
-  pairs = pairsAddress
-  pairMask = pairsMask
-  pairShift = shift
 }
 
 // @ts-ignore: decorator
@@ -50,56 +47,78 @@ export function setTables(
 }
 
 // @ts-ignore: decorator
+@inline function timeOf(making: u64): i32 {
+  return i32(making >>> TIME_SHIFT) & TIME_MASK
+}
+
+// @ts-ignore: decorator
 @inline export function lengthOf(token: i32): usize {
-  return load<u32>(record(token), LENGTH)
+  return load<u32>(starts + (token << 2)) & LENGTH_MASK
 }
 
 /** The longest token that merging makes among those that this one properly starts with, or -1. */
 // @ts-ignore: decorator
 @inline export function shorterOf(token: i32): i32 {
-  return load<i32>(record(token), SHORTER)
+  return i32(load<u32>(starts + (token << 2)) >>> LENGTH_BITS) - 1
 }
 
 // @ts-ignore: decorator
 @inline export function isMade(token: i32): bool {
-  return load<i32>(record(token)) != UNMADE
+  return timeOf(load<u64>(record(token))) != UNMADE
 }
+
+/** The token of a single byte. */
+// @ts-ignore: decorator
+@inline export function byteToken(byte: u32): i32 {
+  return load<i32>(first + (byte << 2))
+}
+
+/** Where the token that `longest` returned ends. */
+export let longestEnd: usize = 0
 
 /** The longest token at [at, end), which is not empty; every single byte is a token. */
 export function longest(at: usize, end: usize): i32 {
   let byte: u32 = load<u8>(at)
-  let token = load<i32>(first + (byte << 2))
+  let ref = -1
+  if (at + 1 < end) ref = load<i32>(first + 1024 + (((byte << 8) | load<u8>(at, 1)) << 2))
+  let token = -1
+  let tokenEnd = at + 1
   at += 2
-  if (at > end) return token
-  let ref = load<i32>(first + 1024 + (((byte << 8) | load<u8>(at - 1)) << 2))
-  if (ref < 0) return token
-  while ((ref & 1) == 0) {
+  while (ref >= 0) {
+    if (ref & 1) {
+      token = ref >> 1
+      tokenEnd = at
+      break
+    }
     let node = nodes + (ref << 1)
     const head = load<u32>(node)
     const own = i32(head & TOKEN_MASK) - 1
-    if (own >= 0) token = own
-    if (at == end) return token
-    byte = load<u8>(at++)
+    if (own >= 0) {
+      token = own
+      tokenEnd = at
+    }
+    if (at == end) break
+    const next: u32 = load<u8>(at++)
     const count = head >>> COUNT_SHIFT
     node += 4
     if (count <= LONGEST_LIST) {
       const after = node + (count << 2)
-      let child: u32 = 0
+      ref = -1
       while (node < after) {
-        child = load<u32>(node)
-        if ((child & 0xff) == byte) break
+        const child = load<u32>(node)
         node += 4
+        if ((child & 0xff) == next) {
+          ref = i32(child >>> 8)
+          break
+        }
       }
-      if (node == after) return token
-      ref = child >>> 8
     } else {
-      const place = byte - load<u32>(node)
-      if (place >= count - LONGEST_LIST) return token
-      ref = load<i32>(node + (place << 2), 4)
-      if (ref < 0) return token
+      const place = next - load<u32>(node)
+      ref = place < count - LONGEST_LIST ? load<i32>(node + (place << 2), 4) : -1
     }
   }
-  return ref >> 1
+  longestEnd = tokenEnd
+  return token < 0 ? byteToken(byte) : token
 }
 
 // @ts-ignore: decorator
@@ -114,41 +133,32 @@ export function longest(at: usize, end: usize): i32 {
 export function canFollow(x: i32, y: i32): bool {
   let recordX = record(x)
   let recordY = record(y)
-  let timeX = load<i32>(recordX)
-  let timeY = load<i32>(recordY)
+  let makingX = load<u64>(recordX)
+  let makingY = load<u64>(recordY)
+  let timeX = timeOf(makingX)
+  let timeY = timeOf(makingY)
   let limit = NEVER
   while (true) {
-    const mayPair = (load<u32>(recordX, PARTNERS_RIGHT) >>> partnerBit(y)) & (load<u32>(recordY, PARTNERS_LEFT) >>> partnerBit(x)) & 1
-    if (mayPair && rankOf(x, y) < limit) return false
+    const mayPair =
+      (load<u32>(recordX, PARTNERS_RIGHT) >>> partnerBit(y)) & (load<u32>(recordY, PARTNERS_LEFT) >>> partnerBit(x)) & 1
+    if (mayPair && isBefore(x, y, limit)) return false
     // Equal times merge from left to right: of x and y, y is the later.
     if (timeX > timeY) {
-      // At equal ranks x, which lies left of the border, merges before the border does. Where the left part came
+      // At equal numbers x, which lies left of the border, merges before the border does. Where the left part came
       // late, the border was there all the time until then.
-      const last = load<i32>(recordX, LAST)
-      limit = (last & 3) == BY_LEFT ? timeX : last >> 2
-      x = load<i32>(recordX, RIGHT)
+      const late = u32(makingX >>> LATE_SHIFT)
+      limit = late == BY_RIGHT ? load<i32>(lateNumbers + (x << 2)) : timeX - FIRST
+      x = i32(makingX >>> ID_BITS) & ID_MASK
       recordX = record(x)
-      timeX = load<i32>(recordX)
+      makingX = load<u64>(recordX)
+      timeX = timeOf(makingX)
     } else if (timeY > BASE) {
-      const last = load<i32>(recordY, LAST)
-      limit = ((last & 3) == BY_RIGHT ? timeY : last >> 2) + 1
-      y = load<i32>(recordY, LEFT)
+      const late = u32(makingY >>> LATE_SHIFT)
+      limit = (late == BY_LEFT ? load<i32>(lateNumbers + (y << 2)) : timeY - FIRST) + 1
+      y = i32(makingY) & ID_MASK
       recordY = record(y)
-      timeY = load<i32>(recordY)
+      makingY = load<u64>(recordY)
+      timeY = timeOf(makingY)
     } else return true
-  }
-}
-
-/** The rank of the pair; that of a pair that never merges is above all others. */
-function rankOf(left: i32, right: i32): i32 {
-  let h: u32 = left * 0x9e3779b1 ^ right * 0x85ebca6b
-  h = (h ^ (h >>> 15)) * 0xc2b2ae35
-  if (((load<u32>(filter + (((h >>> 5) & filterMask) << 2)) >>> (h & 31)) & 1) == 0) return NEVER
-  let slot = (h >>> pairShift) << 4
-  while (true) {
-    const key = load<i32>(pairs + slot) - 1
-    if (key == left && load<i32>(pairs + slot, 4) == right) return load<i32>(pairs + slot, 8)
-    if (key < 0) return NEVER
-    slot = (slot + 16) & pairMask
   }
 }

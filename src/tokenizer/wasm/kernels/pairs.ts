@@ -1,0 +1,75 @@
+// Which pairs of tokens merge, and how early: two hash tables of pair-table.ts, of which the smaller has the merges
+// that come first and stays in the processor's cache.
+
+let earlySlots: usize = 0
+let earlyMask: u32 = 0
+let earlyShift: u32 = 0
+let early: i32 = 0
+let allSlots: usize = 0
+let allMask: u32 = 0
+let allShift: u32 = 0
+let filter: usize = 0
+let filterMask: u32 = 0
+let merged: usize = 0
+
+/** Addresses and numbers of slots, which are powers of two; numbers of merges below `bound` are in the early table.
+ * `merged`: the token that each merge makes; 0 where it is the number itself. */
+export function setPairs(
+  earlyAddress: usize, earlyCount: u32, bound: i32, address: usize, count: u32, filterAddress: usize, filterWords: u32,
+  mergedAddress: usize,
+): void {
+  earlySlots = earlyAddress
+  earlyMask = (earlyCount - 1) << 3
+  earlyShift = clz(earlyCount) + 1
+  early = bound
+  allSlots = address
+  allMask = (count - 1) << 3
+  allShift = clz(count) + 1
+  filter = filterAddress
+  filterMask = filterWords - 1
+  merged = mergedAddress
+}
+
+/** The number of a pair that never merges: above all others. */
+export const NEVER = 0x7fffffff
+
+// @ts-ignore: decorator
+@inline function hash(left: i32, right: i32): u32 {
+  const h: u32 = left * 0x9e3779b1 ^ right * 0x85ebca6b
+  return (h ^ (h >>> 15)) * 0xc2b2ae35
+}
+
+function look(slots: usize, mask: u32, slot: u32, left: i32, right: i32): i32 {
+  const key = (u64(right & 0xff) << 56) | u64(u32((left << 12) | (right >> 8)))
+  while (true) {
+    const held = load<u64>(slots + slot)
+    const number = i32(held >>> 32) & 0xffffff
+    if (number == 0) return NEVER
+    if ((held & 0xff000000ffffffff) == key) return number - 1
+    slot = (slot + 8) & mask
+  }
+}
+
+/** The number of the pair's merge if it is early. */
+export function earlyNumber(left: i32, right: i32): i32 {
+  return look(earlySlots, earlyMask, (hash(left, right) >>> earlyShift) << 3, left, right)
+}
+
+/** The number of the pair's merge. */
+export function anyNumber(left: i32, right: i32): i32 {
+  const h = hash(left, right)
+  if (((load<u32>(filter + (((h >>> 5) & filterMask) << 2)) >>> (h & 31)) & 1) == 0) return NEVER
+  return look(allSlots, allMask, (h >>> allShift) << 3, left, right)
+}
+
+/** Whether the pair has a merge whose number is below `limit`. */
+// @ts-ignore: decorator
+@inline export function isBefore(left: i32, right: i32, limit: i32): bool {
+  return (limit > early ? anyNumber(left, right) : earlyNumber(left, right)) < limit
+}
+
+/** The token that a merge makes. */
+// @ts-ignore: decorator
+@inline export function mergedBy(number: i32): i32 {
+  return merged == 0 ? number : load<i32>(merged + (number << 2))
+}
