@@ -3,7 +3,8 @@
 // and builds there what it asks for. Knows texts and ids; special tokens are above it.
 import { UnsupportedError } from "../errors/index.js"
 import type { Merger } from "./merge.js"
-import { early, type TokenizerData } from "./model.js"
+import type { TokenizerData } from "./model.js"
+import { early } from "./pair-table.js"
 import { Automaton, classesBytes, transitionsBytes, type AutomatonTables } from "./pattern/automaton.js"
 import { padding } from "./vocabulary.js"
 import { instantiate, type Program } from "./wasm/instance.js"

@@ -1,6 +1,6 @@
 // How merging arrives at each token, and whether two tokens can stand side by side in its result. With this a
 // piece can be encoded from left to right without performing its merges (see wasm/kernels/main.ts).
-import type { PairList, PairTable } from "./pair-table.js"
+import { early, type PairList, type PairTable } from "./pair-table.js"
 import { sharedInts } from "./shared-memory.js"
 
 /**
@@ -41,12 +41,13 @@ export function isMade({ records }: DerivationsData, id: number): boolean {
 export function derive(
   list: PairList,
   pairs: PairTable,
+  earlyPairs: PairTable,
   byteTokens: Int32Array,
   shorter: Int32Array,
   offsets: Int32Array,
 ): DerivationsData {
   const size = shorter.length
-  const found = new Derivations(size, list, pairs, byteTokens)
+  const found = new Derivations(size, list, pairs, earlyPairs, byteTokens)
   const records = sharedInts(size * recordWords)
   const lateNumbers = sharedInts(size)
   const starts = sharedInts(size)
@@ -75,14 +76,22 @@ class Derivations {
   readonly number: Int32Array
   readonly late: Uint8Array
   readonly #pairs: PairTable
+  readonly #earlyPairs: PairTable
 
-  constructor(size: number, { words, count }: PairList, pairs: PairTable, byteTokens: Int32Array) {
+  constructor(
+    size: number,
+    { words, count }: PairList,
+    pairs: PairTable,
+    earlyPairs: PairTable,
+    byteTokens: Int32Array,
+  ) {
     this.time = new Int32Array(size).fill(unmade)
     this.left = new Int32Array(size)
     this.right = new Int32Array(size)
     this.number = new Int32Array(size)
     this.late = new Uint8Array(size)
     this.#pairs = pairs
+    this.#earlyPairs = earlyPairs
     for (const id of byteTokens) this.time[id] = base
     // Merges that wait for a late part are found in a later pass; a token never found is merged step by step.
     for (let at = 0; at < 4 * count; at += 4) this.#derive(words, at)
@@ -120,7 +129,7 @@ class Derivations {
    */
   #standApart(x: number, y: number, limit: number): boolean {
     for (;;) {
-      if (this.#pairs.find(x, y) < limit) return false
+      if ((limit <= early ? this.#earlyPairs : this.#pairs).find(x, y) < limit) return false
       // Equal times merge from left to right: of x and y, y is the later.
       if (this.time[x] > this.time[y]) {
         // At equal numbers x, which lies left of the border, merges before the border does. Where the left part came

@@ -2,17 +2,14 @@
 // worker gets one by structured clone. Also the steps that the readers share.
 import { InvalidFileError } from "../errors/index.js"
 import { derive, type DerivationsData } from "./derivations.js"
-import { PairList, PairTable, slotsOf, type PairTableData } from "./pair-table.js"
+import { early, PairList, PairTable, type PairTableData } from "./pair-table.js"
 import type { buildTrie, TrieData } from "./trie.js"
 import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocabulary.js"
-
-/** Merges with numbers below this are early. */
-export const early = 4096
 
 /** What encoding from left to right needs, see wasm/kernels/main.ts. */
 export interface LeftToRightData {
   derivations: DerivationsData
-  /** The slots of a table of the pairs that merge first (`early` of them): most that are asked for, in little memory. */
+  /** The slots of a table of the early merges alone. */
   earlyPairs: Int32Array
   trie: TrieData
 }
@@ -84,8 +81,8 @@ export function byteLevelTables(
   byteTokens: Int32Array,
 ): { pairs: PairTableData; leftToRight: LeftToRightData } {
   const pairs = PairTable.of(list)
-  const derivations = derive(list, pairs, byteTokens, shorter, vocabulary.data.offsets)
-  const earlyPairs = slotsOf(list, early).slots
-  const leftToRight = { derivations, earlyPairs, trie: { first, nodes } }
+  const earlyPairs = PairTable.of(list, undefined, early)
+  const derivations = derive(list, pairs, earlyPairs, byteTokens, shorter, vocabulary.data.offsets)
+  const leftToRight = { derivations, earlyPairs: earlyPairs.data.slots, trie: { first, nodes } }
   return { pairs: pairs.data, leftToRight }
 }

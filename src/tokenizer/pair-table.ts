@@ -3,6 +3,10 @@
 import { sharedInts } from "./shared-memory.js"
 
 const never = 0x7fffffff
+/**
+ * Merges with numbers below this are early: most that are asked for, in a table that stays in the processor's cache.
+ */
+export const early = 4096
 
 /**
  * A slot of two words has 20 bits of the left id, 20 of the right one and 24 of the merge's number + 1 (0 is free), from
@@ -57,19 +61,19 @@ export class PairTable {
     }
   }
 
-  /** The table of a list. Of two merges of one pair the lower number counts. */
-  static of(list: PairList, ranks?: Int32Array): PairTable {
+  /** The table of a list's merges below `limit`. Of two merges of one pair the lower number counts. */
+  static of(list: PairList, ranks?: Int32Array, limit = never): PairTable {
     let merged: Int32Array | undefined
     if (!list.numbersAreIds) {
       merged = sharedInts(list.highest + 1)
       for (let at = 0; at < 4 * list.count; at += 4) merged[list.words[at + 2]] = list.words[at + 3]
     }
-    return new PairTable({ ...slotsOf(list), merged, ranks })
+    return new PairTable({ ...slotsOf(list, limit), merged, ranks })
   }
 }
 
 /** Slots and filter for the merges of a list whose numbers are below `limit`. */
-export function slotsOf(list: PairList, limit = never): { slots: Int32Array; filter: Int32Array } {
+function slotsOf(list: PairList, limit: number): { slots: Int32Array; filter: Int32Array } {
   const { words } = list
   let count = list.count
   if (limit < never)

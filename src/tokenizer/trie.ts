@@ -34,8 +34,12 @@ class Builder {
   /** Tokens sorted by their bytes, as far as they are. */
   readonly #ids: Int32Array
   readonly #spare: Int32Array
-  /** How many of a range of tokens have each byte, for every depth. */
-  readonly #counts: Int32Array[] = []
+  /** How many of a range of tokens have each byte. */
+  readonly #counts = new Int32Array(257)
+  readonly #keys = new Uint8Array(48)
+  /** A stack of the ends of the ranges of tokens with one byte, of all nodes that are being written. */
+  #groups = new Int32Array(1 << 10)
+  #groupCount = 0
   #nodes = new Int32Array(1 << 18)
   #end = 0
 
@@ -55,14 +59,23 @@ class Builder {
 
   build(): TrieData & { shorter: Int32Array } {
     const first = sharedInts(256 + 65536).fill(-1)
-    this.#eachByte(0, this.#ids.length, 0, (byte, from, to) => {
-      const rest = this.#takeEnded(from, to, 1, -1)
-      const token = rest > from ? this.#ids[from] : -1
+    this.#group(0, this.#ids.length, 0)
+    const byteGroups = this.#groupCount
+    for (let group = 0, from = 0; group < byteGroups; group++) {
+      const to = this.#groups[group]
+      const byte = this.#byteAt(from, 0)
+      let start = this.#takeEnded(from, to, 1, -1)
+      const token = start > from ? this.#ids[from] : -1
       first[byte] = token
-      this.#eachByte(rest, to, 1, (second, from, to) => {
-        first[256 + ((byte << 8) | second)] = this.#node(from, to, 2, token)
-      })
-    })
+      if (start < to) this.#group(start, to, 1)
+      for (let inner = byteGroups; inner < this.#groupCount; inner++) {
+        const end = this.#groups[inner]
+        first[256 + ((byte << 8) | this.#byteAt(start, 1))] = this.#node(start, end, 2, token)
+        start = end
+      }
+      this.#groupCount = byteGroups
+      from = to
+    }
     const nodes = sharedInts(this.#end)
     nodes.set(this.#nodes.subarray(0, this.#end))
     return { first, nodes, shorter: this.#shorter }
@@ -91,15 +104,12 @@ class Builder {
     const below = token >= 0 ? token : shorter
     if (to - rest === 1) return this.#chain(token, this.#ids[rest], depth, below)
     const place = this.#end
-    let children = 0
-    let lowest = 0
-    let highest = 0
-    this.#eachByte(rest, to, depth, (byte) => {
-      if (children++ === 0) lowest = byte
-      highest = byte
-    })
+    const groups = this.#groupCount
+    this.#group(rest, to, depth)
+    const children = this.#groupCount - groups
+    const lowest = this.#byteAt(rest, depth)
     const isList = children <= longestList
-    const count = isList ? children : highest - lowest + 1 + longestList
+    const count = isList ? children : this.#byteAt(to - 1, depth) - lowest + 1 + longestList
     this.#grow(isList ? 1 + count : 2 + count - longestList)
     this.#nodes[place] = (token + 1) | (count << countShift)
     let at = place + 1
@@ -107,11 +117,15 @@ class Builder {
       this.#nodes[at++] = lowest
       this.#nodes.fill(-1, at, this.#end)
     }
-    this.#eachByte(rest, to, depth, (byte, from, to) => {
-      const reference = this.#node(from, to, depth + 1, below)
+    for (let group = groups, start = rest; group < groups + children; group++) {
+      const end = this.#groups[group]
+      const byte = this.#byteAt(start, depth)
+      const reference = this.#node(start, end, depth + 1, below)
       if (isList) this.#nodes[at++] = (reference << 8) | byte
       else this.#nodes[at + byte - lowest] = reference
-    })
+      start = end
+    }
+    this.#groupCount = groups
     return place << 1
   }
 
@@ -142,43 +156,55 @@ class Builder {
     this.#nodes = larger
   }
 
-  /** Sorts ids[from, to) by their byte at `depth`, which all have, and calls back for every byte in order. */
-  #eachByte(
-    from: number,
-    to: number,
-    depth: number,
-    group: (byte: number, from: number, to: number) => void,
-  ): void {
+  #byteAt(place: number, depth: number): number {
+    return this.#bytes[this.#offsets[this.#ids[place]] + depth]
+  }
+
+  /** Sorts ids[from, to) by their byte at `depth`, which all have, and adds the end of every run of one byte. */
+  #group(from: number, to: number, depth: number): void {
     const ids = this.#ids
     const bytes = this.#bytes
     const offsets = this.#offsets
-    if (to - from > 64) this.#countingSort(from, to, depth)
-    else
-      for (let i = from + 1; i < to; i++) {
-        const id = ids[i]
-        const byte = bytes[offsets[id] + depth]
-        let j = i
-        for (; j > from && bytes[offsets[ids[j - 1]] + depth] > byte; j--) ids[j] = ids[j - 1]
-        ids[j] = id
-      }
-    for (let start = from; start < to; ) {
-      const byte = bytes[offsets[ids[start]] + depth]
-      let end = start + 1
-      while (end < to && bytes[offsets[ids[end]] + depth] === byte) end++
-      group(byte, start, end)
-      start = end
+    if (to - from > 48) {
+      this.#countingSort(from, to, depth)
+      return
     }
+    const keys = this.#keys
+    for (let i = from; i < to; i++) {
+      const id = ids[i]
+      const byte = bytes[offsets[id] + depth]
+      let j = i
+      for (; j > from && keys[j - 1 - from] > byte; j--) {
+        ids[j] = ids[j - 1]
+        keys[j - from] = keys[j - 1 - from]
+      }
+      ids[j] = id
+      keys[j - from] = byte
+    }
+    for (let i = from + 1; i < to; i++) if (keys[i - from] !== keys[i - 1 - from]) this.#addGroup(i)
+    this.#addGroup(to)
+  }
+
+  #addGroup(end: number): void {
+    if (this.#groupCount === this.#groups.length) {
+      const larger = new Int32Array(2 * this.#groups.length)
+      larger.set(this.#groups)
+      this.#groups = larger
+    }
+    this.#groups[this.#groupCount++] = end
   }
 
   #countingSort(from: number, to: number, depth: number): void {
     const ids = this.#ids
     const bytes = this.#bytes
     const offsets = this.#offsets
-    const counts = (this.#counts[depth] ??= new Int32Array(257))
-    counts.fill(0)
+    const counts = this.#counts.fill(0)
     for (let i = from; i < to; i++) counts[bytes[offsets[ids[i]] + depth] + 1]++
-    for (let byte = 0; byte < 256; byte++) counts[byte + 1] += counts[byte]
-    for (let i = from; i < to; i++) this.#spare[from + counts[bytes[offsets[ids[i]] + depth]]++] = ids[i]
-    ids.set(this.#spare.subarray(from, to), from)
+    for (let byte = 0; byte < 256; byte++) {
+      if (counts[byte + 1] > 0) this.#addGroup(from + counts[byte] + counts[byte + 1])
+      counts[byte + 1] += counts[byte]
+    }
+    for (let i = from; i < to; i++) this.#spare[counts[bytes[offsets[ids[i]] + depth]]++] = ids[i]
+    ids.set(this.#spare.subarray(0, to - from), from)
   }
 }
