@@ -80,7 +80,8 @@ class Run {
       lateNumbers,
       trie.first,
       trie.nodes,
-      earlyPairs,
+      earlyPairs.slots,
+      earlyPairs.filter,
       slots,
       filter,
       data.vocabulary.table,
@@ -115,20 +116,29 @@ class Run {
     })
     this.#grow(firstWindow)
     for (const [stage, automaton] of automata.entries()) automaton.start(this.#tables[stage])
-    const [recordsAt, startsAt, lateAt, first, nodes, earlySlots, allSlots, filterAt, whole, mergedAt = 0] =
-      addresses
+    const [
+      recordsAt,
+      startsAt,
+      lateAt,
+      first,
+      nodes,
+      earlySlots,
+      earlyFilter,
+      allSlots,
+      filterAt,
+      whole,
+      mergedAt = 0,
+    ] = addresses
     this.#program.setTables(recordsAt, startsAt, lateAt, first, nodes)
     this.#program.setWhole(whole, data.vocabulary.table.length / 4)
-    this.#program.setPairs(
+    this.#program.setEarlyPairs(
       earlySlots,
-      earlyPairs.length / 2,
+      earlyPairs.slots.length / 2,
+      earlyFilter,
+      earlyPairs.filter.length,
       early,
-      allSlots,
-      slots.length / 2,
-      filterAt,
-      filter.length,
-      mergedAt,
     )
+    this.#program.setPairs(allSlots, slots.length / 2, filterAt, filter.length, mergedAt)
     this.#program.setBytePairs(bytePairs)
     this.#program.setStages(stageList, automata.length, data.wholeTokens)
   }

@@ -9,8 +9,8 @@ import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocab
 /** What encoding from left to right needs, see wasm/kernels/main.ts. */
 export interface LeftToRightData {
   derivations: DerivationsData
-  /** The slots of a table of the early merges alone. */
-  earlyPairs: Int32Array
+  /** The table of the early merges alone. */
+  earlyPairs: PairTableData
   trie: TrieData
 }
 
@@ -83,6 +83,6 @@ export function byteLevelTables(
   const pairs = PairTable.of(list)
   const earlyPairs = PairTable.of(list, undefined, early)
   const derivations = derive(list, pairs, earlyPairs, byteTokens, shorter, vocabulary.data.offsets)
-  const leftToRight = { derivations, earlyPairs: earlyPairs.data.slots, trie: { first, nodes } }
+  const leftToRight = { derivations, earlyPairs: earlyPairs.data, trie: { first, nodes } }
   return { pairs: pairs.data, leftToRight }
 }

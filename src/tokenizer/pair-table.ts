@@ -81,7 +81,7 @@ function slotsOf(list: PairList, limit: number): { slots: Int32Array; filter: In
   let size = 16
   while (size < 1.5 * count) size *= 2
   const slots = sharedInts(2 * size)
-  const filter = sharedInts(Math.max(1, size / 16))
+  const filter = sharedInts(size / 8)
   const shift = Math.clz32(size) + 1
   for (let at = 0; at < 4 * list.count; at += 4) {
     const left = words[at]

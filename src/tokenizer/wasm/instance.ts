@@ -7,16 +7,8 @@ import { programBase64 } from "./program.js"
 export interface Program {
   setTables(records: number, starts: number, lateNumbers: number, first: number, nodes: number): void
   setWhole(slots: number, count: number): void
-  setPairs(
-    earlySlots: number,
-    earlyCount: number,
-    early: number,
-    slots: number,
-    count: number,
-    filter: number,
-    filterWords: number,
-    merged: number,
-  ): void
+  setEarlyPairs(slots: number, count: number, filter: number, filterWords: number, bound: number): void
+  setPairs(slots: number, count: number, filter: number, filterWords: number, merged: number): void
   setBytePairs(address: number): void
   setStages(address: number, count: number, wholeTokens: boolean): void
   place(text: number, dead: number, scratch: number): void

@@ -6,7 +6,7 @@ import { LONGEST_SHORT, mergeShort, setShort } from "./short"
 import { find, glance, MOST_FOUND, UNDECIDED } from "./whole"
 
 export { next } from "./scan"
-export { setPairs } from "./pairs"
+export { setEarlyPairs, setPairs } from "./pairs"
 export { setBytePairs } from "./short"
 export { setTables } from "./tokens"
 export { setWhole } from "./whole"

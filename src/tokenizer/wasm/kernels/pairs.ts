@@ -5,6 +5,8 @@ let earlySlots: usize = 0
 let earlyMask: u32 = 0
 let earlyShift: u32 = 0
 let early: i32 = 0
+let earlyFilter: usize = 0
+let earlyFilterMask: u32 = 0
 let allSlots: usize = 0
 let allMask: u32 = 0
 let allShift: u32 = 0
@@ -12,22 +14,24 @@ let filter: usize = 0
 let filterMask: u32 = 0
 let merged: usize = 0
 
-/** Addresses and numbers of slots, which are powers of two; numbers of merges below `bound` are in the early table.
- * `merged`: the token that each merge makes; 0 where it is the number itself. */
-export function setPairs(
-  earlyAddress: usize, earlyCount: u32, bound: i32, address: usize, count: u32, filterAddress: usize, filterWords: u32,
-  mergedAddress: usize,
-): void {
-  earlySlots = earlyAddress
-  earlyMask = (earlyCount - 1) << 3
-  earlyShift = clz(earlyCount) + 1
+/** Takes the table of the merges with numbers below `bound`: address and number of its slots, words of its filter. */
+export function setEarlyPairs(address: usize, count: u32, filterAddress: usize, filterWords: u32, bound: i32): void {
+  earlySlots = address
+  earlyMask = (count - 1) << 3
+  earlyShift = clz(count) + 1
+  earlyFilter = filterAddress
+  earlyFilterMask = filterWords - 1
   early = bound
+}
+
+/** Takes the table of all merges, and the token that each makes; 0 where that is its number. */
+export function setPairs(address: usize, count: u32, filterAddress: usize, filterWords: u32, made: usize): void {
   allSlots = address
   allMask = (count - 1) << 3
   allShift = clz(count) + 1
   filter = filterAddress
   filterMask = filterWords - 1
-  merged = mergedAddress
+  merged = made
 }
 
 /** The number of a pair that never merges: above all others. */
@@ -39,7 +43,12 @@ export const NEVER = 0x7fffffff
   return (h ^ (h >>> 15)) * 0xc2b2ae35
 }
 
-function look(slots: usize, mask: u32, slot: u32, left: i32, right: i32): i32 {
+function look(
+  filter: usize, filterMask: u32, slots: usize, mask: u32, shift: u32, left: i32, right: i32,
+): i32 {
+  const h = hash(left, right)
+  if (((load<u32>(filter + (((h >>> 5) & filterMask) << 2)) >>> (h & 31)) & 1) == 0) return NEVER
+  let slot = (h >>> shift) << 3
   const key = (u64(right & 0xff) << 56) | u64(u32((left << 12) | (right >> 8)))
   while (true) {
     const held = load<u64>(slots + slot)
@@ -52,14 +61,12 @@ function look(slots: usize, mask: u32, slot: u32, left: i32, right: i32): i32 {
 
 /** The number of the pair's merge if it is early. */
 export function earlyNumber(left: i32, right: i32): i32 {
-  return look(earlySlots, earlyMask, (hash(left, right) >>> earlyShift) << 3, left, right)
+  return look(earlyFilter, earlyFilterMask, earlySlots, earlyMask, earlyShift, left, right)
 }
 
 /** The number of the pair's merge. */
 export function anyNumber(left: i32, right: i32): i32 {
-  const h = hash(left, right)
-  if (((load<u32>(filter + (((h >>> 5) & filterMask) << 2)) >>> (h & 31)) & 1) == 0) return NEVER
-  return look(allSlots, allMask, (h >>> allShift) << 3, left, right)
+  return look(filter, filterMask, allSlots, allMask, allShift, left, right)
 }
 
 /** Whether the pair has a merge whose number is below `limit`. */
