@@ -33,6 +33,7 @@ const allowed: Record<string, readonly string[]> = {
   ],
   browser: ["engine", "formats", "platform", "chat", "model", "weights"],
   server: ["engine", "chat", "tokenizer", "model"],
+  "ai-sdk": ["engine", "chat"],
   cli: [
     "engine",
     "server",

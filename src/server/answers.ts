@@ -1,4 +1,5 @@
-// What all kinds of answers share: sampling options, several generations as one stream of pieces, usage, ids.
+// What all kinds of answers share: sampling options, several generations as one stream of pieces, usage.
+import { seedOf, topPOf } from "../engine/api-values.js"
 import type { Generation } from "../engine/generation.js"
 import type { Llama } from "../engine/llama.js"
 import type { GenerateOptions, Piece, Usage } from "../engine/options.js"
@@ -7,24 +8,20 @@ import { badRequest } from "./api-error.js"
 import type { SamplingFields } from "./schemas.js"
 import type { Work } from "./work.js"
 
-/** An unguessable id such as `chatcmpl-5f3a...`. */
-export const newId = (prefix: string): string => prefix + crypto.randomUUID().replaceAll("-", "")
-
 export const seconds = (): number => Math.floor(Date.now() / 1000)
 
 /** The engine's options of the fields that the requests share. */
 export function samplingOptions(fields: SamplingFields): GenerateOptions {
   const options: GenerateOptions = {
     temperature: fields.temperature ?? undefined,
-    // OpenAI allows 0, which keeps one token
-    topP: fields.top_p === 0 ? Number.MIN_VALUE : (fields.top_p ?? undefined),
+    topP: fields.top_p == null ? undefined : topPOf(fields.top_p),
     topK: fields.top_k ?? undefined,
     minP: fields.min_p ?? undefined,
     typicalP: fields.typical_p ?? undefined,
     repetitionPenalty: fields.repetition_penalty ?? undefined,
     frequencyPenalty: fields.frequency_penalty ?? undefined,
     presencePenalty: fields.presence_penalty ?? undefined,
-    seed: fields.seed == null ? undefined : ((fields.seed % 2 ** 52) + 2 ** 52) % 2 ** 52,
+    seed: fields.seed == null ? undefined : seedOf(fields.seed),
   }
   return withoutUndefined(options)
 }
@@ -44,14 +41,6 @@ export function checkLength({ info }: Llama, texts: Iterable<unknown>): void {
       undefined,
       "context_length_exceeded",
     )
-}
-
-/** A text as the engine reads it: one start token first, where the model has one. */
-export function idsOf({ tokenizer, config }: Llama, text: string | number[]): number[] {
-  if (typeof text !== "string") return text
-  const start = config.bos ?? tokenizer.bos
-  const ids = tokenizer.encode(text)
-  return start === undefined ? ids : [start, ...ids]
 }
 
 /** Without the fields that are undefined, which a strict check would not mind but a spread would copy. */

@@ -1,7 +1,8 @@
 // POST /v1/chat/completions: whole answers, or chunks as they come.
 import type { ToolCall } from "../chat/index.js"
+import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import { checkLength, newId, piecesOf, probabilities, seconds, UsageCount } from "./answers.js"
+import { checkLength, piecesOf, probabilities, seconds, UsageCount } from "./answers.js"
 import { toApiError } from "./api-error.js"
 import { chatTask } from "./chat-request.js"
 import { dataEvent, eventStream } from "./event-stream.js"

@@ -1,9 +1,8 @@
 // POST /v1/completions, the older API: texts or tokens are continued as they stand.
+import { idsOf, newId } from "../engine/api-values.js"
 import type { Piece } from "../engine/options.js"
 import {
   checkLength,
-  idsOf,
-  newId,
   piecesOf,
   probability,
   samplingOptions,

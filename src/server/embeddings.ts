@@ -1,5 +1,6 @@
 // POST /v1/embeddings: texts to vectors of length 1.
-import { checkLength, idsOf } from "./answers.js"
+import { idsOf } from "../engine/api-values.js"
+import { checkLength } from "./answers.js"
 import { badRequest } from "./api-error.js"
 import { readJson } from "./read-body.js"
 import { embeddingRequest } from "./schemas.js"

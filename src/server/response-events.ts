@@ -1,7 +1,8 @@
 // Writes one response: pieces of the engine become output items, and every change an event with its number.
 import type { ToolCall } from "../chat/index.js"
+import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import { newId, probabilities, UsageCount } from "./answers.js"
+import { probabilities, UsageCount } from "./answers.js"
 import type { OutputItem, OutputText, ResponseObject } from "./response-object.js"
 import { responseUsage } from "./response-object.js"
 import type { Work } from "./work.js"

@@ -1,5 +1,6 @@
 // The response object of /v1/responses, and the items it is made of.
-import { newId, seconds, type UsageCount } from "./answers.js"
+import { newId } from "../engine/api-values.js"
+import { seconds, type UsageCount } from "./answers.js"
 import type { ResponseRequest } from "./responses-schema.js"
 
 export interface OutputText {

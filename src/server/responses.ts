@@ -1,7 +1,8 @@
 // /v1/responses: creates, streams, keeps, returns, cancels and deletes responses.
 import type { Message } from "../chat/index.js"
+import { newId } from "../engine/api-values.js"
 import type { ChatGenerateOptions } from "../engine/llama.js"
-import { checkLength, newId, piecesOf, samplingOptions, withoutUndefined } from "./answers.js"
+import { checkLength, piecesOf, samplingOptions, withoutUndefined } from "./answers.js"
 import { ApiError, badRequest, toApiError } from "./api-error.js"
 import { callsLimited } from "./chat-completions.js"
 import { choiceOf, joined, parseArguments } from "./chat-request.js"
