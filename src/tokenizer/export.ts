@@ -2,6 +2,7 @@
 import { UnsupportedError } from "../errors/index.js"
 import type { TokenizerData } from "./model.js"
 import { PairTable } from "./pair-table.js"
+import { printable } from "./printable.js"
 import { patternsByName, wholeTokenPatterns } from "./patterns.js"
 import type { Tokenizer } from "./tokenizer.js"
 import { TokenKind } from "./vocabulary.js"
@@ -13,15 +14,6 @@ const ggmlTypes = {
   [TokenKind.added]: 4,
   [TokenKind.unused]: 5,
 }
-
-/** GPT-2's printable alphabet: bytes that print stand for themselves, the others for U+0100 and up in order. */
-const printable: readonly string[] = (() => {
-  let others = 0
-  return Array.from({ length: 256 }, (_, byte) => {
-    const prints = (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173)
-    return String.fromCharCode(prints ? byte : 256 + others++)
-  })
-})()
 
 const printed = (bytes: Uint8Array): string => Array.from(bytes, (byte) => printable[byte]).join("")
 

@@ -4,6 +4,7 @@ import { InvalidFileError } from "../errors/index.js"
 import { isMade } from "./derivations.js"
 import { byteLevelTables, singleByteTokens, type LeftToRightData } from "./model.js"
 import { PairList, type PairTableData } from "./pair-table.js"
+import { byteOfCode } from "./printable.js"
 import { buildTrie } from "./trie.js"
 import {
   maxTokenBytes,
@@ -16,13 +17,6 @@ import {
 } from "./vocabulary.js"
 
 const mostMerges = 1 << 21
-
-/** GPT-2's alphabet: bytes that print stand for themselves, the others for U+0100 and up in order. */
-const byteOfCode = new Int16Array(512).fill(-1)
-for (let byte = 0, others = 0; byte < 256; byte++) {
-  const prints = (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173)
-  byteOfCode[prints ? byte : 256 + others++] = byte
-}
 
 /**
  * Writes the bytes that text[from, to) in GPT-2's alphabet stands for at `at` and returns where they end; -1 where a
