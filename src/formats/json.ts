@@ -18,7 +18,7 @@ export function decodeText(bytes: Uint8Array, what: string): string {
  * The parsed value. InvalidFileError for what is not JSON, nests deeper than 64, holds more than four
  * million strings and punctuation marks, or names a key of one object twice (parsers disagree on which of the two counts).
  */
-export function parseJson(bytes: Uint8Array, what: string): unknown {
+function parseJson(bytes: Uint8Array, what: string): unknown {
   const text = decodeText(bytes, what)
   scan(text, what)
   try {

@@ -10,7 +10,7 @@ function builtin<Name extends "node:worker_threads" | "node:fs" | "node:fs/promi
   return isNode ? process.getBuiltinModule(name) : undefined
 }
 
-export const isNode: boolean =
+const isNode: boolean =
   typeof process === "object" && typeof process.getBuiltinModule === "function" && !!process.versions?.node
 
 /** A worker as the thread that started it sees it. */
