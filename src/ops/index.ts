@@ -1,2 +1,3 @@
 export * from "./ops.js"
 export * from "./checks.js"
+export * from "./gradients.js"
