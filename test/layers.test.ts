@@ -16,6 +16,7 @@ const allowed: Record<string, readonly string[]> = {
   chat: ["tokenizer"],
   ops: ["tensor", "weights"],
   backends: ["tensor", "ops", "weights", "platform"],
+  data: ["formats", "tokenizer", "chat"],
   model: ["tensor", "ops", "backends", "weights", "formats", "tokenizer"],
   hub: ["platform"],
   engine: [

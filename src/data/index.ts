@@ -1,0 +1,13 @@
+// Training data: from files to examples to token records in an order that can be resumed.
+export type {
+  ChatExample,
+  ExampleKind,
+  ExampleOf,
+  Place,
+  PreferenceExample,
+  TextExample,
+} from "./example.js"
+export { Mixture, type MixtureCursor, type MixtureRecord, type MixtureSource } from "./mixture.js"
+export { permutation } from "./permutation.js"
+export type { RecordStore, TokenRecord, TokenSequence } from "./record.js"
+export { recordsInMemory, TokenCache, writeTokenCache } from "./token-cache.js"
