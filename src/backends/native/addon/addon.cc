@@ -1,0 +1,362 @@
+// The Node-API face of the native backend. A backend is an object of the addon (a `Machine`: memory, threads, kernels of one
+// instruction set) behind an external value. Arguments come from our own TypeScript side, which checks them; what
+// could make the process crash is checked again here.
+#include <node_api.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <system_error>
+#include <tuple>
+#include <vector>
+
+#include "../kernels/command.h"
+#include "../kernels/operations.h"
+#include "memory.h"
+#include "pool.h"
+#include "processor.h"
+
+namespace cria {
+
+#define X(set)                    \
+  namespace set {                 \
+  extern const Command commands[]; \
+  extern const Layout layout;     \
+  }
+CRIA_INSTRUCTION_SETS
+#undef X
+
+namespace {
+
+struct InstructionSet {
+  const char* name;
+  const Command* commands;
+  const Layout* layout;
+};
+
+/** The best first. */
+const InstructionSet instructionSets[] = {
+#define X(set) {#set, set::commands, &set::layout},
+    CRIA_INSTRUCTION_SETS
+#undef X
+};
+
+const char* const operationNames[] = {
+#define X(name) #name,
+    CRIA_OPERATIONS(X)
+#undef X
+};
+constexpr int64_t operationCount = sizeof operationNames / sizeof operationNames[0];
+
+/** Words of a command before its operands: opcode, number of operands, units. */
+constexpr int64_t headWords = 3;
+
+struct Machine {
+  Machine(int32_t threads, const InstructionSet& set) : pool(threads), set(set) {}
+  Pool pool;
+  Memory memory;
+  const InstructionSet& set;
+  std::unique_ptr<Task[]> tasks;
+  int64_t taskRoom = 0;
+};
+
+/** What an environment (a thread of Node with this addon) holds: it frees all of it when it ends, however that happens. */
+struct Environment {
+  std::set<Machine*> machines;
+  ~Environment() {
+    for (Machine* machine : machines) delete machine;
+  }
+};
+
+// Each function below ends with the value it returns or with a pending exception.
+
+napi_value fail(napi_env env, const char* message) {
+  napi_throw_error(env, nullptr, message);
+  return nullptr;
+}
+
+struct Call {
+  napi_env env;
+  napi_value values[8];
+  size_t count = 8;
+
+  Call(napi_env env, napi_callback_info info) : env(env) { napi_get_cb_info(env, info, &count, values, nullptr, nullptr); }
+
+  double number(size_t index) const {
+    double value = 0;
+    if (index < count) napi_get_value_double(env, values[index], &value);
+    return value;
+  }
+  int64_t integer(size_t index) const { return int64_t(number(index)); }
+  uint8_t* address(size_t index) const { return reinterpret_cast<uint8_t*>(uintptr_t(number(index))); }
+
+  std::string text(size_t index) const {
+    char buffer[64] = {};
+    size_t length = 0;
+    if (index < count) napi_get_value_string_utf8(env, values[index], buffer, sizeof buffer, &length);
+    return std::string(buffer, length);
+  }
+
+  /** The machine that an external value stands for; null, with an exception, after its end. */
+  Machine* machine() const {
+    Environment* environment = nullptr;
+    napi_get_instance_data(env, reinterpret_cast<void**>(&environment));
+    void* data = nullptr;
+    if (count > 0) napi_get_value_external(env, values[0], &data);
+    Machine* machine = static_cast<Machine*>(data);
+    if (environment && environment->machines.count(machine)) return machine;
+    fail(env, "this machine has ended");
+    return nullptr;
+  }
+
+  struct Bytes {
+    uint8_t* data = nullptr;
+    uint64_t size = 0;
+  };
+  /** The bytes of a typed array. */
+  Bytes bytes(size_t index) const {
+    napi_typedarray_type type;
+    size_t length = 0;
+    void* data = nullptr;
+    if (index >= count || napi_get_typedarray_info(env, values[index], &type, &length, &data, nullptr, nullptr) != napi_ok)
+      return {};
+    const size_t width = type == napi_float64_array || type == napi_bigint64_array || type == napi_biguint64_array ? 8
+                         : type == napi_float32_array || type == napi_int32_array || type == napi_uint32_array     ? 4
+                         : type == napi_int16_array || type == napi_uint16_array                                   ? 2
+                                                                                                                   : 1;
+    return {static_cast<uint8_t*>(data), length * width};
+  }
+
+  napi_value make(double value) const {
+    napi_value result;
+    napi_create_double(env, value, &result);
+    return result;
+  }
+  napi_value make(bool value) const {
+    napi_value result;
+    napi_get_boolean(env, value, &result);
+    return result;
+  }
+  napi_value make(const void* address) const { return make(double(uintptr_t(address))); }
+  napi_value nothing() const {
+    napi_value result;
+    napi_get_undefined(env, &result);
+    return result;
+  }
+};
+
+/** create(instruction set, threads): a machine. */
+napi_value create(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  const std::string name = call.text(0);
+  const int64_t threads = call.integer(1);
+  if (threads < 1 || threads > 1024) return fail(env, "the number of threads is out of range");
+  const InstructionSet* found = nullptr;
+  for (const InstructionSet& set : instructionSets)
+    if (name == set.name && processorRuns(set.name)) found = &set;
+  if (!found) return fail(env, "this processor does not have that instruction set");
+  Environment* environment = nullptr;
+  napi_get_instance_data(env, reinterpret_cast<void**>(&environment));
+  std::unique_ptr<Machine> machine;
+  try {
+    machine = std::make_unique<Machine>(int32_t(threads), *found);
+    environment->machines.insert(machine.get());
+  } catch (const std::exception& error) {
+    return fail(env, (std::string("the threads cannot be started: ") + error.what()).c_str());
+  }
+  napi_value result;
+  napi_create_external(env, machine.release(), nullptr, nullptr, &result);
+  return result;
+}
+
+/** end(machine): frees all of it. */
+napi_value end(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  Environment* environment = nullptr;
+  napi_get_instance_data(env, reinterpret_cast<void**>(&environment));
+  environment->machines.erase(machine);
+  delete machine;
+  return call.nothing();
+}
+
+/** run(machine, words, count of words, interrupt cell): whether all of it ran. */
+napi_value run(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  const Call::Bytes bytes = call.bytes(1);
+  const double* words = reinterpret_cast<const double*>(bytes.data);
+  const int64_t count = call.integer(2);
+  if (!words || count < 0 || uint64_t(count) * 8 > bytes.size) return fail(env, "a list of commands is too short");
+  int64_t tasks = 0;
+  for (int64_t at = 0; at < count; tasks++) {
+    if (count - at < headWords) return fail(env, "a command is cut off");
+    const int64_t operation = int64_t(words[at]), operands = int64_t(words[at + 1]);
+    if (operation < 0 || operation >= operationCount || operands < 0 || operands > count - at - headWords)
+      return fail(env, "a command is not one");
+    at += headWords + operands;
+  }
+  if (tasks > machine->taskRoom) {
+    machine->tasks.reset(new Task[size_t(tasks) * 2]);
+    machine->taskRoom = tasks * 2;
+  }
+  int64_t at = 0;
+  for (int64_t i = 0; i < tasks; i++) {
+    Task& task = machine->tasks[i];
+    task.command = machine->set.commands[int64_t(words[at])];
+    task.args = words + at + headWords;
+    task.units = int64_t(words[at + 2]);
+    task.claimed.store(0, std::memory_order_relaxed);
+    task.finished.store(0, std::memory_order_relaxed);
+    at += headWords + int64_t(words[at + 1]);
+  }
+  const Call::Bytes cell = call.bytes(3);
+  const auto* interrupt = cell.size >= 4 ? reinterpret_cast<const std::atomic<int32_t>*>(cell.data) : nullptr;
+  return call.make(machine->pool.run(machine->tasks.get(), tasks, interrupt));
+}
+
+/** allocate(machine, bytes): the address of zeros, or 0. */
+napi_value allocate(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  return machine ? call.make(machine->memory.allocate(uint64_t(call.integer(1)))) : nullptr;
+}
+
+/** reserve(machine, bytes): the address of space to commit, or 0. */
+napi_value reserve(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  return machine ? call.make(machine->memory.reserve(uint64_t(call.integer(1)))) : nullptr;
+}
+
+/** commit(machine, address, bytes): whether there was memory. */
+napi_value commit(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  const uint64_t bytes = uint64_t(call.integer(2));
+  if (!machine->memory.contains(call.address(1), bytes)) return fail(env, "memory that was not taken");
+  return call.make(machine->memory.commit(call.address(1), bytes));
+}
+
+/** discard(machine, address, bytes) */
+napi_value discard(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  const uint64_t bytes = uint64_t(call.integer(2));
+  if (!machine->memory.contains(call.address(1), bytes)) return fail(env, "memory that was not taken");
+  machine->memory.discard(call.address(1), bytes);
+  return call.nothing();
+}
+
+/** map(machine, file descriptor, offset, bytes): the address of a file's bytes, or 0. */
+napi_value map(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  return call.make(machine->memory.map(int(call.integer(1)), uint64_t(call.integer(2)), uint64_t(call.integer(3))));
+}
+
+/** release(machine, address): gives back what allocate, reserve or map gave. */
+napi_value release(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  if (!machine->memory.release(call.address(1))) return fail(env, "memory that was not taken");
+  return call.nothing();
+}
+
+/** write(machine, address, typed array) */
+napi_value write(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  const Call::Bytes bytes = call.bytes(2);
+  if (!machine->memory.contains(call.address(1), bytes.size)) return fail(env, "memory that was not taken");
+  if (bytes.size > 0) memcpy(call.address(1), bytes.data, bytes.size);
+  return call.nothing();
+}
+
+/** read(machine, address, typed array to fill) */
+napi_value read(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  const Call::Bytes bytes = call.bytes(2);
+  if (!machine->memory.contains(call.address(1), bytes.size)) return fail(env, "memory that was not taken");
+  if (bytes.size > 0) memcpy(bytes.data, call.address(1), bytes.size);
+  return call.nothing();
+}
+
+/** Answers a question of a machine's layout whose arguments are whole numbers. */
+template <class... Numbers>
+napi_value answer(napi_env env, napi_callback_info info, int64_t (*Layout::*question)(Numbers...)) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  size_t index = 0;
+  // Braces, because they are evaluated from left to right.
+  const std::tuple<Numbers...> numbers{(static_cast<Numbers>(call.integer(++index)))...};
+  return call.make(double(std::apply(machine->set.layout->*question, numbers)));
+}
+
+#define CRIA_QUESTION(name) \
+  napi_value name(napi_env env, napi_callback_info info) { return answer(env, info, &Layout::name); }
+CRIA_QUESTION(packedBytes)
+CRIA_QUESTION(packUnits)
+CRIA_QUESTION(formBytes)
+CRIA_QUESTION(formUnits)
+CRIA_QUESTION(linearUnits)
+CRIA_QUESTION(pageBytes)
+#undef CRIA_QUESTION
+
+napi_value namesOf(napi_env env, const std::vector<const char*>& names) {
+  napi_value list;
+  napi_create_array_with_length(env, names.size(), &list);
+  for (size_t i = 0; i < names.size(); i++) {
+    napi_value name;
+    napi_create_string_utf8(env, names[i], NAPI_AUTO_LENGTH, &name);
+    napi_set_element(env, list, uint32_t(i), name);
+  }
+  return list;
+}
+
+napi_value initialize(napi_env env, napi_value exports) {
+  // Freed when the environment ends, also when its worker is terminated.
+  napi_set_instance_data(
+      env, new Environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr);
+  const struct {
+    const char* name;
+    napi_callback function;
+  } functions[] = {
+      {"create", create},   {"end", end},         {"run", run},
+      {"allocate", allocate}, {"reserve", reserve}, {"commit", commit},
+      {"discard", discard}, {"map", map},         {"release", release},
+      {"write", write},     {"read", read},       {"packedBytes", packedBytes},
+      {"packUnits", packUnits}, {"formBytes", formBytes}, {"formUnits", formUnits},
+      {"linearUnits", linearUnits}, {"pageBytes", pageBytes},
+  };
+  for (const auto& [name, function] : functions) {
+    napi_value value;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+    napi_set_named_property(env, exports, name, value);
+  }
+  std::vector<const char*> runnable;
+  for (const InstructionSet& set : instructionSets)
+    if (processorRuns(set.name)) runnable.push_back(set.name);
+  napi_set_named_property(env, exports, "instructionSets", namesOf(env, runnable));
+  const std::vector<const char*> operations(operationNames, operationNames + operationCount);
+  napi_set_named_property(env, exports, "operations", namesOf(env, operations));
+  return exports;
+}
+
+}  // namespace
+}  // namespace cria
+
+NAPI_MODULE_INIT() { return cria::initialize(env, exports); }

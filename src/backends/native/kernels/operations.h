@@ -1,0 +1,48 @@
+// Every command that the native backend can run: one line each, the name of the opcode and of its kernel. The order is
+// the opcode; the TypeScript side asks the addon for the names, so nothing else has to be kept in step.
+#pragma once
+
+#define CRIA_OPERATIONS(X) \
+  /* embedding.cc */       \
+  X(Embedding)             \
+  X(EmbeddingGradient)     \
+  /* rows.cc */            \
+  X(CopyRows)              \
+  X(RowsGradient)          \
+  X(CopyBytes)             \
+  /* elementwise.cc */     \
+  X(RmsNorm)               \
+  X(Rope)                  \
+  X(SwiGlu)                \
+  X(Add)                   \
+  X(Scale)                 \
+  X(Fill)                  \
+  X(Accumulate)            \
+  /* linear-int.cc */      \
+  X(PackInt)               \
+  X(QuantizeRows)          \
+  X(LinearInt)             \
+  /* linear-dense.cc */    \
+  X(PackDense)             \
+  X(FormDense)             \
+  X(LinearDense)           \
+  /* gradients.cc */       \
+  X(LinearInputGradient)   \
+  X(LinearWeightGradient)  \
+  X(RmsNormGradient)       \
+  X(RmsNormGainGradient)   \
+  X(SwiGluGradient)        \
+  /* attention.cc */       \
+  X(StoreKeysValues)       \
+  X(Attention)             \
+  /* attention-gradient.cc */ \
+  X(AttentionGradient)     \
+  /* losses.cc */          \
+  X(LogProbabilities)      \
+  X(LogProbabilitiesGradient) \
+  X(CrossEntropy)          \
+  X(CrossEntropyGradient)  \
+  /* optimizer.cc */       \
+  X(SquaredNormParts)      \
+  X(SumParts)              \
+  X(AdamW)
