@@ -11,13 +11,14 @@ export type BrowserLoadOptions = Omit<LoadOptions, "token" | "revision" | "inPro
 
 export class Llama extends LoadedLlama {
   /**
-   * Loads a model into a worker of the page; see `ModelSource` for what can be named. Threads compute together where
+   * Loads a model into a worker of the page; see `ModelSource` for what can be named; none means the demonstration
+   * model of the package. Threads compute together where
    * the page is cross-origin isolated, one alone elsewhere.
    *
    * @throws ModelNotFoundError, InvalidFileError, UnsupportedError, OutOfMemoryError, HubError, InvalidOptionError, or
    *   the reason of `options.signal`.
    */
-  static async load(source: ModelSource, options: BrowserLoadOptions = {}): Promise<Llama> {
+  static async load(source: ModelSource = "default", options: BrowserLoadOptions = {}): Promise<Llama> {
     const { onProgress, signal, inProcess, token, revision, ...engine } = checkLoadOptions(options)
     if (token !== undefined || revision !== undefined || inProcess)
       throw new InvalidOptionError(

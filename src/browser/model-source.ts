@@ -6,11 +6,14 @@ import type { WireSource } from "./wire-source.js"
 
 /**
  * A URL of a model file (GGUF, .safetensors, .pth, llama2.c) or of a folder with safetensors; a File or Blob; the files
- * of a model together; or "opfs:" and the name of a model that is kept in this browser (see `ModelStore`).
+ * of a model together; "opfs:" and the name of a model that is kept in this browser (see `ModelStore`); or "default",
+ * the demonstration model of the package.
  */
 export type ModelSource = string | URL | Blob | Iterable<File>
 
 const storedPrefix = "opfs:"
+/** In the form that bundlers understand: they ship the file, and it is fetched only when it is asked for. */
+const embeddedModel = () => new URL("../../models/default/cria-demo.gguf", import.meta.url).href
 
 /** @throws InvalidOptionError; ModelNotFoundError or InvalidFileError for a kept model. */
 export async function resolveSource(source: ModelSource): Promise<WireSource> {
@@ -20,6 +23,7 @@ export async function resolveSource(source: ModelSource): Promise<WireSource> {
     const files = await store.files(source.slice(storedPrefix.length))
     return { kind: "files", path: source, files: files.map((file) => [nameOf(file), file]) }
   }
+  if (source === "default") return { kind: "url", url: embeddedModel() }
   if (typeof source === "string" || source instanceof URL) return { kind: "url", url: absoluteUrl(source) }
   const files = [...source]
   if (files.length === 0 || !files.every((file) => file instanceof Blob))

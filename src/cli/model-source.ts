@@ -7,14 +7,9 @@ import { oneLine } from "./format.js"
 
 /** Opens the model that `source` means; it is closed at the end of the process at the latest. */
 export async function openSource({ env, lifetime }: Context, source: string): Promise<Checkpoint> {
-  const { findModel, suggestModels } = await import("../hub/index.js")
+  const { defaultModel, findModel, suggestModels } = await import("../hub/index.js")
   const { openCheckpoint } = await import("../formats/node.js")
-  const wanted = source === "default" ? env["CRIA_MODEL"] : source
-  if (!wanted)
-    throw new ModelNotFoundError(
-      "no model is named: pass --model with a folder, a file or a hub id, or set CRIA_MODEL; " +
-        '"cria list" shows what is on this disk',
-    )
+  const wanted = source === "default" ? defaultModel(env) : source
   const path = await findModel(wanted)
   if (path === undefined) {
     const close = await suggestModels(wanted)

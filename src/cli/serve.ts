@@ -90,14 +90,12 @@ async function serve(context: Context, flags: Flags, version: string): Promise<v
     err.write(
       `${err.paint("yellow", "warning:")} whoever reaches ${oneLine(flags.host)} can use this server: set --api-key\n`,
     )
-  // without any model there is still the page, which runs models in the browser
-  const given = flags.model ?? (flags.page && !context.env["CRIA_MODEL"] ? [] : ["default"])
-  const entries = await servedModels(context, flags, given)
+  const entries = await servedModels(context, flags, flags.model ?? ["default"])
   const names = Object.keys(entries)
   const memoryBytes = flags.maxMemory ?? Math.floor(totalmem() * 0.75)
   const models = new Models(entries, { memoryBytes })
   lifetime.defer(() => models.dispose())
-  if (flags.preload && names.length > 0) (await models.lease(names[0], lifetime.signal)).release()
+  if (flags.preload) (await models.lease(names[0], lifetime.signal)).release()
   const handler = createHandler(models, {
     apiKeyHashes: keys,
     cors: flags.cors,
@@ -168,13 +166,6 @@ function announce(
   const key = secured ? ' -H "authorization: Bearer $CRIA_API_KEY"' : ""
   const body = JSON.stringify({ model: names[0], messages: [{ role: "user", content: "Hello" }] })
   const where = flags.page ? `${out.paint("cyan", `${url}/`)}   open it in a browser` : out.paint("cyan", url)
-  if (names.length === 0) {
-    out.write(
-      `Listening on ${where}\n` +
-        "No model was named: choose one on the page and it runs in the browser, or start again with --model.\n",
-    )
-    return
-  }
   out.write(
     `Listening on ${where}   models: ${names.map(oneLine).join(", ")}\n` +
       `OpenAI clients: base URL ${url}/v1, any API key${secured ? " of yours" : ""}; document: ${url}/openapi.json\n` +

@@ -17,18 +17,20 @@ export async function servedModels(
   flags: Omit<ModelFlags, "model">,
   given: readonly string[],
 ): Promise<Record<string, ModelEntry>> {
+  const { defaultModel } = await import("../hub/index.js")
   const entries: Record<string, ModelEntry> = {}
   for (const model of given) {
     const [, named, source = ""] = /^(?:([A-Za-z0-9][\w.:@/-]*)=)?(.*)$/s.exec(model) ?? []
     if (source === "")
       throw new UsageError(`--model "${oneLine(model)}" names no model: give name=source, or a source`)
-    const name = named ?? nameOf(source === "default" ? (context.env["CRIA_MODEL"] ?? source) : source)
+    const meant = source === "default" ? defaultModel(context.env) : source
+    const name = named ?? nameOf(meant)
     if (name in entries)
       throw new UsageError(
         `two models are called ${oneLine(name)}: give each a name, as in --model small=${oneLine(source)}`,
       )
-    const memoryBytes = given.length > 1 ? await memoryOf(source, flags) : undefined
-    entries[name] = { memoryBytes, load: (signal) => load(context, source, flags, signal) }
+    const memoryBytes = given.length > 1 ? await memoryOf(meant, flags) : undefined
+    entries[name] = { memoryBytes, load: (signal) => load(context, meant, flags, signal) }
   }
   return entries
 }

@@ -16,6 +16,6 @@ export function startPage({ out }: Context, version: string): void {
   out.write(
     `${out.paint("bold", "cria")} ${out.paint("dim", version)}  Llama 3.2 in TypeScript, on this machine alone\n\n` +
       `${rows.map((row) => `  ${row}`).join("\n")}\n\n` +
-      `${out.paint("dim", "Say which model with --model: a folder, a file or a hub id; or set CRIA_MODEL once.")}\n`,
+      `${out.paint("dim", "Without --model answers a small demonstration model that comes along; name a real one (a folder, a file, a hub id), or set CRIA_MODEL once.")}\n`,
   )
 }

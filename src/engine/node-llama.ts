@@ -11,7 +11,8 @@ const spawn = (): WorkerHandle =>
 export class Llama extends LoadedLlama {
   /**
    * Loads a model. `source` is a folder, a file, a hub id (`owner/name[@revision][:file]`, downloaded where it is
-   * not on this disk), or "default": what the environment variable CRIA_MODEL names.
+   * not on this disk), or "default": what the environment variable CRIA_MODEL names, else the demonstration model of
+   * the package.
    *
    * @throws ModelNotFoundError, InvalidFileError, UnsupportedError, OutOfMemoryError, HubError, InvalidOptionError, or
    *   the reason of `options.signal`.

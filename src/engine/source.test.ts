@@ -11,11 +11,11 @@ test("a path that exists is the model's, absolute", async () => {
   expect(await resolveSource("src/engine", {})).toBe(resolve("src/engine"))
 })
 
-test("the default model is what CRIA_MODEL names", async () => {
+test("the default model is what CRIA_MODEL names, else the one of the package", async () => {
   vi.stubEnv("CRIA_MODEL", "src")
   expect(await resolveSource("default", {})).toBe(resolve("src"))
   vi.stubEnv("CRIA_MODEL", "")
-  await expect(resolveSource("default", {})).rejects.toThrow("CRIA_MODEL")
+  expect(await resolveSource("default", {})).toBe(resolve("models/default/cria-demo.gguf"))
 })
 
 test("what is neither a path nor a hub id is not asked for on the network", async () => {

@@ -1,6 +1,6 @@
 // From what a caller names to a path on this disk (Node only): a path, a hub id that is downloaded where it is not
 // here yet, or the default model.
-import { findModel, parseModelId, pullModel, suggestModels } from "../hub/index.js"
+import { defaultModel, findModel, parseModelId, pullModel, suggestModels } from "../hub/index.js"
 import { InvalidOptionError, ModelNotFoundError } from "../errors/index.js"
 import type { LoadProgress } from "./link.js"
 
@@ -13,7 +13,7 @@ export interface SourceOptions {
 
 /** @throws ModelNotFoundError with what to do, and what pullModel throws. */
 export async function resolveSource(source: string, options: SourceOptions): Promise<string> {
-  if (source === "default") return resolveSource(defaultSource(), options)
+  if (source === "default") return resolveSource(defaultModel(), options)
   const { revision, token, signal, onProgress } = options
   const isId = isModelId(source)
   if (revision === undefined || !isId) {
@@ -45,14 +45,4 @@ async function advice(source: string): Promise<string> {
   const similar = await suggestModels(source)
   const meant = similar.length > 0 ? `; did you mean ${similar.join(" or ")}?` : ""
   return `no model at ${source.slice(0, 300)}: expected a folder, a file, or a hub id such as owner/name${meant}`
-}
-
-function defaultSource(): string {
-  const source = process.env.CRIA_MODEL
-  if (source === "default")
-    throw new InvalidOptionError('the environment variable CRIA_MODEL cannot be "default"')
-  if (source) return source
-  throw new ModelNotFoundError(
-    "no model was named and there is no default: name a folder, a file or a hub id, or set the environment variable CRIA_MODEL to one",
-  )
 }

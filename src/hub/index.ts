@@ -1,4 +1,5 @@
 // Models on this disk and on a hub: find, pull, list, remove. Node only.
+export { defaultModel, embeddedModel } from "./default-model.js"
 export { type FindOptions, closestNames, findModel, listModels, suggestModels } from "./find.js"
 export { type ModelFolders, huggingFaceCache, modelFolders } from "./folders.js"
 export type { LocalModel, ModelList, ModelSource } from "./local-model.js"

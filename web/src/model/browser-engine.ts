@@ -3,6 +3,7 @@ import { type GenerateOptions, Llama, type LoadProgress, type ModelSource, type 
 import {
   type Asking,
   type Choice,
+  demoName,
   type Engine,
   isLlamaName,
   type ModelCard,
@@ -26,6 +27,7 @@ export class BrowserEngine implements Engine {
       bytes: info.weightBytes,
       threads: info.threads,
       isLlama: isLlamaName(info.name, name),
+      isDemo: name === demoName,
     }
   }
 

@@ -55,6 +55,8 @@ export interface ModelCard {
   readonly threads: number | undefined
   /** Whether the licence asks for "Built with Llama". */
   readonly isLlama: boolean
+  /** Whether this is the demonstration model that comes with Cria. */
+  readonly isDemo: boolean
 }
 
 export interface Engine {
@@ -64,6 +66,9 @@ export interface Engine {
   complete(text: string, asking: Asking): AsyncIterable<Step>
   close(): Promise<void>
 }
+
+/** Name of the demonstration model, as its file is called. */
+export const demoName = "cria-demo"
 
 export const isLlamaName = (...names: readonly (string | undefined)[]): boolean =>
   names.some((name) => /llama/i.test(name ?? ""))

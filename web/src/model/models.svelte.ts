@@ -2,7 +2,7 @@
 import { ModelStore, type StoredModel } from "cria/browser"
 import { saveSettings, settings } from "../data/settings.svelte.js"
 import { BrowserEngine } from "./browser-engine.js"
-import type { Engine, ModelCard } from "./engine.js"
+import { demoName, type Engine, type ModelCard } from "./engine.js"
 import { KeyNeeded, ServerEngine, serverModels } from "./server-engine.js"
 
 /** Something that takes its time. */
@@ -35,8 +35,10 @@ class Models {
     const { where, model } = settings
     const wanted = this.kept.find(({ name, complete }) => complete && name === model)
     const served = this.onServer.find(({ name }) => name === model) ?? this.onServer[0]
-    if (where === "browser" && wanted) await this.useKept(wanted.name)
+    if (where === "browser" && model === demoName) await this.useDemo()
+    else if (where === "browser" && wanted) await this.useKept(wanted.name)
     else if (served) await this.useServer(served)
+    else await this.useDemo() // a page without a server's model answers all the same
     this.ready = true
   }
 
@@ -62,6 +64,13 @@ class Models {
 
   async useServer(card: ModelCard): Promise<void> {
     await this.#use(new ServerEngine(card, settings.key))
+  }
+
+  /** The model that comes with the page. */
+  async useDemo(): Promise<void> {
+    await this.#working("load", demoName, async (work, signal) => {
+      await this.#use(await BrowserEngine.load("default", demoName, { onProgress: report(work), signal }))
+    })
   }
 
   async useKept(name: string): Promise<void> {

@@ -2,6 +2,7 @@
 import {
   type Asking,
   type Choice,
+  demoName,
   type Engine,
   isLlamaName,
   type ModelCard,
@@ -74,6 +75,7 @@ export async function serverModels(key: string): Promise<ModelCard[] | undefined
     bytes: model.weight_bytes,
     threads: undefined,
     isLlama: isLlamaName(model.id, model.name),
+    isDemo: model.id === demoName,
   }))
 }
 

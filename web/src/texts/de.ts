@@ -32,6 +32,9 @@ const texts: Texts = {
   inBrowser: "in diesem Browser",
   baseModel: "Basismodell",
   baseModelHint: "Dieses Modell hat nicht gelernt, Gespräche zu führen. Es schreibt einen Text weiter.",
+  demoModel: "Demonstrationsmodell",
+  demoHint:
+    "Ein winziges Modell, das Cria mitbringt, damit sich alles sofort ausprobieren lässt. Es schreibt kurze Texte in neun Sprachen, weiß wenig und irrt sich oft. Es ist nicht Llama 3.2: Für echte Arbeit wähle ein richtiges Modell.",
   use: "Verwenden",
   inUse: "In Gebrauch",
   check: "Prüfen",

@@ -33,6 +33,9 @@ export const english = {
   inBrowser: "in this browser",
   baseModel: "base model",
   baseModelHint: "This model was not taught to chat. It continues a text.",
+  demoModel: "Demonstration model",
+  demoHint:
+    "A tiny model that comes with Cria, so that everything can be tried at once. It writes short texts in nine languages, knows little and is often wrong. It is not Llama 3.2: for real work choose a real model.",
   use: "Use",
   inUse: "In use",
   check: "Check",

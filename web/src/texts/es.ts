@@ -31,6 +31,9 @@ const texts: Texts = {
   inBrowser: "en este navegador",
   baseModel: "modelo base",
   baseModelHint: "Este modelo no ha aprendido a conversar. Continúa un texto.",
+  demoModel: "Modelo de demostración",
+  demoHint:
+    "Un modelo diminuto que viene con Cria, para probarlo todo al momento. Escribe textos cortos en nueve idiomas, sabe poco y se equivoca a menudo. No es Llama 3.2: para trabajar de verdad, elige un modelo de verdad.",
   use: "Usar",
   inUse: "En uso",
   check: "Comprobar",

@@ -31,6 +31,9 @@ const texts: Texts = {
   inBrowser: "dans ce navigateur",
   baseModel: "modèle de base",
   baseModelHint: "Ce modèle n’a pas appris à converser. Il continue un texte.",
+  demoModel: "Modèle de démonstration",
+  demoHint:
+    "Un modèle minuscule fourni avec Cria, pour tout essayer tout de suite. Il écrit de courts textes en neuf langues, sait peu de choses et se trompe souvent. Ce n’est pas Llama 3.2 : pour un vrai travail, choisissez un vrai modèle.",
   use: "Utiliser",
   inUse: "En service",
   check: "Vérifier",

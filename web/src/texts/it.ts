@@ -31,6 +31,9 @@ const texts: Texts = {
   inBrowser: "in questo browser",
   baseModel: "modello di base",
   baseModelHint: "Questo modello non ha imparato a conversare. Continua un testo.",
+  demoModel: "Modello dimostrativo",
+  demoHint:
+    "Un modello minuscolo fornito con Cria, per provare subito tutto. Scrive testi brevi in nove lingue, sa poco e sbaglia spesso. Non è Llama 3.2: per lavorare davvero scegli un vero modello.",
   use: "Usa",
   inUse: "In uso",
   check: "Verifica",

@@ -31,6 +31,9 @@ const texts: Texts = {
   inBrowser: "neste navegador",
   baseModel: "modelo de base",
   baseModelHint: "Este modelo não aprendeu a conversar. Ele continua um texto.",
+  demoModel: "Modelo de demonstração",
+  demoHint:
+    "Um modelo minúsculo que vem com o Cria, para experimentar tudo na hora. Escreve textos curtos em nove línguas, sabe pouco e erra com frequência. Não é o Llama 3.2: para trabalho de verdade, escolha um modelo de verdade.",
   use: "Usar",
   inUse: "Em uso",
   check: "Verificar",
