@@ -31,6 +31,9 @@ if (!existsSync(model)) {
   process.exit(1)
 }
 
+/** Requests in line beside the running ones, so that a place is never empty for the time of a round trip. */
+const waiting = 16
+
 const prompt = "Once upon a time there was a little llama"
 /** Keeps the stories model from ending early, so that all requests are of one length. */
 const bias = { 1: -100, 2: -100 }
@@ -211,7 +214,7 @@ await load(url, running, running * 2, true, false)
 for (const stream of [false, true]) {
   const before = processorTime(pid)
   const start = performance.now()
-  const outcomes = await load(url, running, requests / 2, stream, false)
+  const outcomes = await load(url, running + waiting, requests / 2, stream, false)
   const made = outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
   const rate = made / ((performance.now() - start) / 1000)
   const after = processorTime(pid)

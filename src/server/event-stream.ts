@@ -4,6 +4,11 @@ import { turnOfEvents } from "../engine/turn.js"
 
 /** Characters that may wait for a slow reader before the generator is held back. */
 const most = 32_768
+/**
+ * Milliseconds between two packets of a stream. Handing a packet to the system costs as much as computing a token of a
+ * very small model; 30 packets a second are more than a reader sees.
+ */
+const pace = 30
 
 /** One event of the stream. */
 export const dataEvent = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
@@ -24,6 +29,8 @@ export function eventStream(
   let cancelled = false
   let onText = () => {}
   let onRoom = () => {}
+  let onPace = () => {}
+  let lastPacket = -Infinity
 
   let fail: (error: Error) => void = () => {}
 
@@ -34,6 +41,16 @@ export function eventStream(
       onRoom = () => {
         clearTimeout(timer)
         resolve(true)
+      }
+    })
+
+  /** Waits until the next packet may leave, or the stream has ended. */
+  const paced = (milliseconds: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      onPace = () => {
+        clearTimeout(timer)
+        resolve()
       }
     })
 
@@ -52,6 +69,7 @@ export function eventStream(
     } finally {
       ended = true
       onText()
+      onPace()
     }
   }
 
@@ -66,8 +84,13 @@ export function eventStream(
           await new Promise<void>((resolve) => {
             onText = resolve
           })
-        if (!ended) await turnOfEvents() // texts of the same step, and of steps that came meanwhile, join
+        if (!ended) {
+          const early = lastPacket + pace - performance.now()
+          if (early > 1) await paced(early)
+          else await turnOfEvents() // texts of the same step, and of steps that came meanwhile, join
+        }
         if (cancelled) return
+        lastPacket = performance.now()
         const text = buffer
         buffer = ""
         onRoom()
@@ -78,6 +101,7 @@ export function eventStream(
         cancelled = true
         buffer = ""
         onRoom()
+        onPace()
         onCancel()
       },
     },

@@ -65,10 +65,13 @@ async function readBytes(request: Request, { maxBodyBytes, bodyTimeout }: Limits
   let length = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    const error = new ApiError(408, `the body did not arrive within ${bodyTimeout / 1000} s`, {
-      headers: { connection: "close" },
-    })
-    timer = setTimeout(() => reject(error), bodyTimeout)
+    const expire = () =>
+      reject(
+        new ApiError(408, `the body did not arrive within ${bodyTimeout / 1000} s`, {
+          headers: { connection: "close" },
+        }),
+      )
+    timer = setTimeout(expire, bodyTimeout)
   })
   try {
     for (;;) {
