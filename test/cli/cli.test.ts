@@ -310,7 +310,6 @@ describe("mistakes get one or two lines that say what to do", () => {
       2,
       /^error: unknown command 'genrate'\n\(Did you mean generate\?\)\n$/,
     ],
-    ["no model at all", ["generate", "x"], 1, /CRIA_MODEL/],
     ["a model that is not there", ["generate", "--model", "./no-such-folder", "x"], 1, /no-such-folder/],
     ["a hub id that is not here", ["info", "owner/none"], 1, /"cria pull owner\/none" downloads it/],
     ["a bad hub id", ["pull", "../../etc"], 1, /model id/],
