@@ -18,6 +18,9 @@ const allowed: Record<string, readonly string[]> = {
   backends: ["tensor", "ops", "weights", "platform"],
   data: ["formats", "tokenizer", "chat"],
   model: ["tensor", "ops", "backends", "weights", "formats", "tokenizer"],
+  autograd: ["tensor", "ops", "backends"],
+  adapters: ["tensor", "ops"],
+  train: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "model", "autograd", "adapters"],
   hub: ["platform"],
   engine: [
     "tensor",

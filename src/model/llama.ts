@@ -56,18 +56,21 @@ interface Pass {
   readonly cache: PageStore | undefined
 }
 
+/** How each block in turn is run on the residual stream [T, D]: watched, skipped, or forgotten and run again. */
+export type RunBlock = (block: (x_TD: Tensor) => Tensor, x_TD: Tensor) => Tensor
+
 /**
  * Logits of the rows asked for: [R, V]. With a cache, earlier tokens of each sequence are read from it and the
- * batch's own are added to it. `observe` sees the residual stream [T, D] before the first block and after each.
+ * batch's own are added to it.
  */
 export function forward(
   ops: Ops,
   model: Model,
   batch: Batch,
   cache?: PageStore,
-  observe?: (x_TD: Tensor) => void,
+  runBlock?: RunBlock,
 ): Tensor {
-  return ops.linear(hiddenStates(ops, model, batch, cache, observe), model.output)
+  return ops.linear(hiddenStates(ops, model, batch, cache, runBlock), model.output)
 }
 
 /** What the output layer sees of the rows asked for, after the last norm: [R, D]. Otherwise as `forward`. */
@@ -76,7 +79,7 @@ export function hiddenStates(
   model: Model,
   batch: Batch,
   cache?: PageStore,
-  observe?: (x_TD: Tensor) => void,
+  runBlock: RunBlock = (block, x_TD) => block(x_TD),
 ): Tensor {
   const { config } = model
   const rotation = rotations(model.frequencies, batch.positions)
@@ -87,10 +90,8 @@ export function hiddenStates(
     cache,
   }
   let x_TD = ops.embedding(model.embedding, batch.ids)
-  observe?.(x_TD)
   model.blocks.forEach((weights, layer) => {
-    x_TD = block(ops, weights, x_TD, pass, layer)
-    observe?.(x_TD)
+    x_TD = runBlock((in_TD) => block(ops, weights, in_TD, pass, layer), x_TD)
   })
   return ops.rmsNorm(ops.rows(x_TD, batch.outputs), model.norm, config.normEpsilon)
 }

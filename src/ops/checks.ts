@@ -2,7 +2,7 @@
 import { formatShape, type Tensor } from "../tensor/tensor.js"
 import type { PageStore, SequenceRows, Weight } from "./ops.js"
 
-function fail(op: string, what: string): never {
+export function fail(op: string, what: string): never {
   throw new Error(`shape mismatch in ${op}: ${what}`)
 }
 

@@ -21,10 +21,13 @@ export interface AdamWStep {
   readonly gradientScale: number
 }
 
-export interface GradientOps extends Ops {
+/** The operations with weights that change from step to step: what a model in training is made of and run with. */
+export interface WeightOps extends Ops {
   /** The values of x [N, K], as they are when this is called for, as a weight of kind f32. Lives as long as the scope. */
   weight(x: Tensor): Weight
+}
 
+export interface GradientOps extends WeightOps {
   /** `dx[t,k] = sum_n dy[t,n] * w[n,k]`: [T, N] and a weight [N, K] of any kind (dequantized) give [T, K]. */
   linearInputGradient(dy: Tensor, weight: Weight): Tensor
 

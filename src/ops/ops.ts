@@ -96,8 +96,8 @@ export interface Ops {
   /** `silu(gate) * up`, with `silu(z) = z / (1 + exp(-z))`: both [T, F]. (Shazeer 2020.) */
   swiGlu(gate: Tensor, up: Tensor): Tensor
 
-  /** `x + y`, same shape. */
-  add(x: Tensor, y: Tensor): Tensor
+  /** `x + scale * y`, same shape; scale is 1 if absent. */
+  add(x: Tensor, y: Tensor, scale?: number): Tensor
 
   /** Rows `indices` of x: [T, D] gives [indices.length, D]. */
   rows(x: Tensor, indices: Int32Array): Tensor

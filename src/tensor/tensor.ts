@@ -26,5 +26,6 @@ export const formatShape = (shape: Shape): string => `[${shape.join(", ")}]`
  * tensors made outside any scope live until the backend is disposed. Scopes nest like brackets.
  */
 export interface Scope {
-  end(): void
+  /** Tensors of this scope that are kept pass to the scope around it; without one they live like those made outside. */
+  end(keep?: readonly Tensor[]): void
 }

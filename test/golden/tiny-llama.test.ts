@@ -65,20 +65,14 @@ describe.each([
   afterAll(() => backend.dispose())
 
   /** Logits of all tokens of one text, without a cache. */
-  async function logits(tokens: Int32Array, firstPosition = 0, observe?: Parameters<typeof forward>[4]) {
+  async function logits(tokens: Int32Array, firstPosition = 0) {
     const scope = backend.scope()
-    const out = forward(
-      backend,
-      model,
-      {
-        ids: tokens,
-        positions: range(tokens.length, firstPosition),
-        sequences: [{ first: 0, length: tokens.length, cached: 0, pages: noPages }],
-        outputs: range(tokens.length),
-      },
-      undefined,
-      observe,
-    )
+    const out = forward(backend, model, {
+      ids: tokens,
+      positions: range(tokens.length, firstPosition),
+      sequences: [{ first: 0, length: tokens.length, cached: 0, pages: noPages }],
+      outputs: range(tokens.length),
+    })
     const values = await backend.read(out)
     scope.end()
     return values
@@ -114,7 +108,12 @@ describe.each([
         outputs: Int32Array.of(0),
       },
       undefined,
-      (x) => seen.push(x),
+      (block, x) => {
+        if (seen.length === 0) seen.push(x)
+        const y = block(x)
+        seen.push(y)
+        return y
+      },
     )
     await backend.read(out)
     expect(seen.length).toBe(4)

@@ -1,0 +1,1 @@
+export { recording, Tape, type Gradients, type Seed } from "./tape.js"
