@@ -3,7 +3,7 @@ import type { Ops, PageLayout, PageStore, Weight } from "../ops/ops.js"
 import type { Scope, Tensor } from "../tensor/tensor.js"
 import type { WeightKind } from "../weights/kind.js"
 
-export type BackendName = "reference" | "wasm"
+export type BackendName = "reference" | "wasm" | "native"
 
 export interface BackendOptions {
   /** Threads that compute, the calling one included. Default: the machine's, where memory can be shared. */

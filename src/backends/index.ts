@@ -5,7 +5,7 @@ import type { Backend, BackendName, BackendOptions } from "./backend.js"
 export * from "./backend.js"
 
 /** What "auto" can stand for, best first. */
-export const backendNames: readonly BackendName[] = ["wasm", "reference"]
+export const backendNames: readonly BackendName[] = ["native", "wasm", "reference"]
 
 /** Makes a backend; "auto" is the fastest one that runs here. Throws InvalidOptionError on unknown names. */
 export async function createBackend(
@@ -14,6 +14,11 @@ export async function createBackend(
 ): Promise<Backend> {
   switch (name) {
     case "auto":
+      return (await nativeAbsence()) === undefined
+        ? createBackend("native", options)
+        : createBackend("wasm", options)
+    case "native":
+      return (await import("./native/native.js")).NativeBackend.create(options)
     case "wasm":
       return (await import("./wasm/wasm.js")).WasmBackend.create(options)
     case "reference":
@@ -24,3 +29,7 @@ export async function createBackend(
       )
   }
 }
+
+/** Why "auto" does not stand for the native backend here, if so. */
+export const nativeAbsence = async (): Promise<string | undefined> =>
+  (await import("./native/loader.js")).nativeAbsence()

@@ -59,7 +59,7 @@ const weightChoices = ["auto", ...weightKinds] as const
 /** What says which model runs, and on what. */
 export interface ModelFlags {
   readonly model: string
-  readonly backend: "auto" | "wasm" | "reference"
+  readonly backend: "auto" | "native" | "wasm" | "reference"
   readonly threads?: number
   readonly contextLength?: number
   readonly weights: "auto" | WeightKind
@@ -72,7 +72,7 @@ export const addModelFlags = (command: Command): Command => addEngineFlags(comma
 export function addEngineFlags(command: Command): Command {
   return command
     .addOption(
-      new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"),
+      new Option("--backend <name>", "what computes").choices(["auto", "native", "wasm", "reference"]).default("auto"),
     )
     .addOption(threadsOption())
     .addOption(contextOption())

@@ -31,7 +31,7 @@ export interface LoadOptions {
 
 /** The part of the options that the engine needs, fit for structured clone. */
 export const engineOptions = z.strictObject({
-  backend: z.enum(["auto", "wasm", "reference"]).default("auto"),
+  backend: z.enum(["auto", "native", "wasm", "reference"]).default("auto"),
   threads: z.number().int().min(1).max(1024).optional(),
   contextLength: z
     .number()

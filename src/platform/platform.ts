@@ -4,9 +4,9 @@
 import type { Transferable as NodeTransferable, Worker as NodeWorker } from "node:worker_threads"
 
 /** The threads' and streams' modules of Node, or undefined elsewhere. */
-function builtin<Name extends "node:worker_threads" | "node:fs" | "node:fs/promises" | "node:os" | "node:v8">(
-  name: Name,
-): ReturnType<typeof process.getBuiltinModule<Name>> | undefined {
+function builtin<
+  Name extends "node:worker_threads" | "node:fs" | "node:fs/promises" | "node:os" | "node:v8" | "node:module",
+>(name: Name): ReturnType<typeof process.getBuiltinModule<Name>> | undefined {
   return isNode ? process.getBuiltinModule(name) : undefined
 }
 
@@ -169,4 +169,34 @@ export function withEngineFlags<T>(flags: readonly { on: string; off: string }[]
 /** Node's major version, or undefined elsewhere. */
 export function nodeMajor(): number | undefined {
   return isNode ? Number.parseInt(process.versions.node, 10) : undefined
+}
+
+/** The system and processor as prebuilt packages name them: `linux-x64`. Undefined outside of Node. */
+export function nodePlatform(): string | undefined {
+  return isNode ? `${process.platform}-${process.arch}` : undefined
+}
+
+/**
+ * Loads an addon of Node: a file, or the main file of a package as seen from the module `from`. Throws what `require` throws.
+ */
+export function loadAddonFile(place: URL | string, from: string): unknown {
+  const modules = builtin("node:module")
+  if (!modules) throw new Error("addons are for Node only")
+  return modules.createRequire(from)(place instanceof URL ? decodeURIComponent(place.pathname) : place)
+}
+
+/** The text of a small file that is shipped beside the code, or undefined where there is none. */
+export function fileText(url: URL): string | undefined {
+  try {
+    return builtin("node:fs")?.readFileSync(url, "utf8")
+  } catch {
+    return undefined
+  }
+}
+
+/** Bytes of memory that this process may hope for: the machine's, or its container's where that is less. */
+export function memoryLimit(): number {
+  const total = builtin("node:os")?.totalmem() ?? 4 * 2 ** 30
+  const constrained = isNode ? (process.constrainedMemory?.() ?? 0) : 0
+  return constrained > 0 ? Math.min(total, constrained) : total
 }

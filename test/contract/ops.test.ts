@@ -17,6 +17,9 @@ const cases = [
   { name: "reference", threads: 1 },
   { name: "wasm", threads: 1 },
   { name: "wasm", threads: 3 },
+  { name: "native", threads: 1 },
+  { name: "native", threads: 2 },
+  { name: "native", threads: 3 },
 ] as const
 
 /** Encodes random values as a weight of this kind; `values` is what the kind makes of them. */

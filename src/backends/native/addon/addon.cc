@@ -51,6 +51,9 @@ const char* const operationNames[] = {
 };
 constexpr int64_t operationCount = sizeof operationNames / sizeof operationNames[0];
 
+/** Version of this interface: addon.ts has the same number. */
+constexpr int32_t addonVersion = 1;
+
 /** Words of a command before its operands: opcode, number of operands, units. */
 constexpr int64_t headWords = 3;
 
@@ -347,6 +350,9 @@ napi_value initialize(napi_env env, napi_value exports) {
     napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
     napi_set_named_property(env, exports, name, value);
   }
+  napi_value version;
+  napi_create_int32(env, addonVersion, &version);
+  napi_set_named_property(env, exports, "version", version);
   std::vector<const char*> runnable;
   for (const InstructionSet& set : instructionSets)
     if (processorRuns(set.name)) runnable.push_back(set.name);

@@ -24,7 +24,10 @@ int64_t formBytesInt(int64_t tokens, int64_t columns) { return tokens * formStri
 int64_t formUnitsInt(int64_t tokens) { return tokens; }
 int64_t linearUnitsInt(int64_t, int64_t, int64_t rows, int64_t) { return rows; }
 
-/** A group's values without their scale; returns the scale and the minimum. */
+/**
+ * A group's values without their scale; returns the scale and the minimum. Kinds that have none get -0, which leaves
+ * what it is added to as it is, its sign included.
+ */
 struct GroupScale {
   float scale, minimum;
 };
@@ -34,13 +37,13 @@ static inline GroupScale unpackGroup(int64_t kind, const uint8_t* row, int64_t g
     float scale;
     memcpy(&scale, row, 4);
     memcpy(values, row + 4 + group * groupSize, groupSize);
-    return {scale, 0.0f};
+    return {scale, -0.0f};
   }
   if (kind == Int8) {
     const uint8_t* block = row + group * 34;
     memcpy(half, block, 2);
     memcpy(values, block + 2, groupSize);
-    return {halfToFloat(half[0]), 0.0f};
+    return {halfToFloat(half[0]), -0.0f};
   }
   const int64_t header = kind == Int4Min ? 4 : 2;
   const int8_t offset = kind == Int4Min ? 0 : 8;
@@ -50,7 +53,7 @@ static inline GroupScale unpackGroup(int64_t kind, const uint8_t* row, int64_t g
     values[i] = int8_t((block[header + i] & 15) - offset);
     values[i + 16] = int8_t((block[header + i] >> 4) - offset);
   }
-  return {halfToFloat(half[0]), kind == Int4Min ? halfToFloat(half[1]) : 0.0f};
+  return {halfToFloat(half[0]), kind == Int4Min ? halfToFloat(half[1]) : -0.0f};
 }
 
 void decodeRowInt(int64_t kind, const uint8_t* weight, int64_t, int64_t columns, int64_t row, float* out) {

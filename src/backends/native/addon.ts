@@ -1,0 +1,78 @@
+// The addon as TypeScript sees it: what addon/addon.cc exports.
+
+/** A machine of the addon: memory, threads and the kernels of one instruction set. Opaque. */
+export type Handle = object
+
+export interface Addon {
+  /** Number of this interface: see `addonVersion`. */
+  readonly version: number
+  /** Instruction sets that were built and that this processor runs, the best first. */
+  readonly instructionSets: readonly string[]
+  /** Names of the operations; the index is the opcode. */
+  readonly operations: readonly string[]
+
+  create(instructionSet: string, threads: number): Handle
+  end(machine: Handle): void
+  /** Runs the commands in the first `count` words. False where the interrupt cell ended it early. */
+  run(machine: Handle, words: Float64Array, count: number, interrupt: Int32Array | undefined): boolean
+
+  /** Address of zeros; 0 where there is no memory. */
+  allocate(machine: Handle, bytes: number): number
+  /** Address space without memory; 0 where it is refused. */
+  reserve(machine: Handle, bytes: number): number
+  commit(machine: Handle, address: number, bytes: number): boolean
+  discard(machine: Handle, address: number, bytes: number): void
+  map(machine: Handle, file: number, offset: number, bytes: number): number
+  release(machine: Handle, address: number): void
+  write(machine: Handle, address: number, values: ArrayBufferView): void
+  read(machine: Handle, address: number, into: ArrayBufferView): void
+
+  // The kernels' layouts: see `Layout` in kernels/command.h. `kind` is the index in `weightKinds`.
+  packedBytes(machine: Handle, kind: number, rows: number, columns: number): number
+  packUnits(machine: Handle, kind: number, first: number, count: number): number
+  formBytes(machine: Handle, kind: number, tokens: number, columns: number): number
+  formUnits(machine: Handle, kind: number, tokens: number): number
+  linearUnits(machine: Handle, kind: number, tokens: number, rows: number, columns: number): number
+  pageBytes(machine: Handle, kvHeads: number, headWidth: number, pageTokens: number, element: number): number
+}
+
+/** The version of the interface above that this code speaks; addon.cc has the same number. */
+export const addonVersion = 1
+
+/** The operations of kernels/operations.h that are recorded from here. */
+export const operations = [
+  "Embedding",
+  "EmbeddingGradient",
+  "CopyRows",
+  "RowsGradient",
+  "CopyBytes",
+  "RmsNorm",
+  "Rope",
+  "SwiGlu",
+  "Add",
+  "Scale",
+  "Fill",
+  "Accumulate",
+  "PackInt",
+  "QuantizeRows",
+  "LinearInt",
+  "PackDense",
+  "FormDense",
+  "LinearDense",
+  "LinearInputGradient",
+  "LinearWeightGradient",
+  "RmsNormGradient",
+  "RmsNormGainGradient",
+  "SwiGluGradient",
+  "StoreKeysValues",
+  "Attention",
+  "AttentionGradient",
+  "LogProbabilities",
+  "LogProbabilitiesGradient",
+  "CrossEntropy",
+  "CrossEntropyGradient",
+  "SquaredNormParts",
+  "SumParts",
+  "AdamW",
+] as const
+export type Operation = (typeof operations)[number]

@@ -1,0 +1,273 @@
+// The operations of training, recorded as commands: see ops/gradients.ts for what each computes.
+import { checkAttention, checkRmsNorm, checkRope, checkSame, matrix } from "../../ops/checks.js"
+import type { AdamWStep, GradientOps } from "../../ops/gradients.js"
+import type { SequenceRows, Weight } from "../../ops/ops.js"
+import { elements, formatShape, type Tensor } from "../../tensor/tensor.js"
+import { flatUnit, NativeForward } from "./forward.js"
+import type { NativeTensor } from "./tensor.js"
+import { kindNumber, NativeWeight } from "./weights.js"
+
+/** Columns of a unit of operations that sum over tokens. */
+const columnUnit = 64
+/** Elements of a part of squaredNorm: the parts are what its order of summation hangs on. */
+const normUnit = 16384
+
+function expectShape(operation: string, name: string, x: Tensor, shape: readonly number[]): void {
+  if (formatShape(x.shape) !== formatShape(shape))
+    throw new Error(
+      `shape mismatch in ${operation}: ${name} is ${formatShape(x.shape)}, expected ${formatShape(shape)}`,
+    )
+}
+
+function expectBelow(operation: string, ids: Int32Array, bound: number): void {
+  for (const id of ids) {
+    if (id < 0 || id >= bound) throw new Error(`shape mismatch in ${operation}: index ${id} of ${bound}`)
+  }
+}
+
+export class NativeGradients extends NativeForward implements GradientOps {
+  /** The tensor itself, seen as a weight: free. It may not be used any more once the tensor has changed. */
+  weight(x: Tensor): Weight {
+    const { rows, columns } = matrix("weight", x)
+    const source = this.machine.own(x)
+    return new NativeWeight([rows, columns], "f32", source.address, this.machine, source, this.machine.scope)
+  }
+
+  linearInputGradient(dy: Tensor, weight: Weight): Tensor {
+    const gradient = this.machine.own(dy)
+    const w = this.machine.ownWeight(weight)
+    const { rows: tokens } = matrix("linearInputGradient", dy)
+    const [rows, columns] = w.shape
+    expectShape("linearInputGradient", "dy", dy, [tokens, rows])
+    const dx = this.machine.make([tokens, columns])
+    const operands = [
+      gradient.address,
+      w.address,
+      dx.address,
+      tokens,
+      rows,
+      columns,
+      kindNumber(w.kind),
+      columnUnit,
+    ]
+    this.machine.record("LinearInputGradient", Math.ceil(columns / columnUnit), operands)
+    return dx
+  }
+
+  linearWeightGradient(dy: Tensor, x: Tensor, into: Tensor): void {
+    const { rows: tokens, columns: rows } = matrix("linearWeightGradient", dy)
+    const { columns } = matrix("linearWeightGradient", x)
+    expectShape("linearWeightGradient", "x", x, [tokens, columns])
+    expectShape("linearWeightGradient", "into", into, [rows, columns])
+    const [left, right, target] = [this.machine.own(dy), this.machine.own(x), this.#changing(into)]
+    const operands = [left.address, right.address, target.address, tokens, rows, columns]
+    this.machine.record("LinearWeightGradient", rows, operands)
+  }
+
+  embeddingGradient(dy: Tensor, ids: Int32Array, into: Tensor): void {
+    const { rows, columns } = matrix("embeddingGradient", into)
+    expectShape("embeddingGradient", "dy", dy, [ids.length, columns])
+    expectBelow("embeddingGradient", ids, rows)
+    const [gradient, target] = [this.machine.own(dy), this.#changing(into)]
+    const operands = [
+      gradient.address,
+      this.machine.integers(ids),
+      target.address,
+      ids.length,
+      columns,
+      columnUnit,
+    ]
+    this.machine.record("EmbeddingGradient", Math.ceil(columns / columnUnit), operands)
+  }
+
+  rmsNormGradient(dy: Tensor, x: Tensor, gain: Tensor, epsilon: number, gainInto?: Tensor): Tensor {
+    checkRmsNorm(x, gain)
+    checkSame("rmsNormGradient", dy, x)
+    if (gainInto) checkSame("rmsNormGradient", gainInto, gain)
+    const [gradient, input, scale] = [dy, x, gain].map((tensor) => this.machine.own(tensor).address)
+    const [tokens, columns] = x.shape
+    const dx = this.machine.make(x.shape)
+    const roots = this.machine.make([tokens]).address
+    this.machine.record("RmsNormGradient", tokens, [
+      gradient,
+      input,
+      scale,
+      dx.address,
+      roots,
+      columns,
+      epsilon,
+    ])
+    if (gainInto) {
+      const operands = [gradient, input, roots, this.#changing(gainInto).address, tokens, columns, columnUnit]
+      this.machine.record("RmsNormGainGradient", Math.ceil(columns / columnUnit), operands)
+    }
+    return dx
+  }
+
+  ropeGradient(dy: Tensor, rotation: Tensor): Tensor {
+    checkRope(dy, rotation)
+    return this.byRows("Rope", [dy, rotation], [dy.shape[1], rotation.shape[1], -1])
+  }
+
+  attentionGradient(
+    dy: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    output: Tensor,
+    sequences: readonly SequenceRows[],
+    headWidth: number,
+  ): { query: Tensor; key: Tensor; value: Tensor } {
+    const { queryHeads, kvHeads } = checkAttention(query, key, value, sequences, headWidth)
+    checkSame("attentionGradient", dy, query)
+    checkSame("attentionGradient", output, query)
+    const inputs = [dy, query, key, value, output].map((tensor) => this.machine.own(tensor).address)
+    const gradients = {
+      query: this.machine.make(query.shape),
+      key: this.machine.make(key.shape),
+      value: this.machine.make(value.shape),
+    }
+    const targets = [gradients.query.address, gradients.key.address, gradients.value.address]
+    const rows = this.machine.integers(
+      Int32Array.from(sequences.flatMap(({ first, length }) => [first, length])),
+    )
+    const form = [kvHeads, queryHeads / kvHeads, headWidth, 1 / Math.sqrt(headWidth)]
+    this.machine.record("AttentionGradient", sequences.length * kvHeads, [
+      ...inputs,
+      ...targets,
+      rows,
+      ...form,
+    ])
+    return gradients
+  }
+
+  swiGluGradient(dy: Tensor, gate: Tensor, up: Tensor): { gate: Tensor; up: Tensor } {
+    checkSame("swiGluGradient", gate, up)
+    checkSame("swiGluGradient", dy, up)
+    const inputs = [dy, gate, up].map((tensor) => this.machine.own(tensor).address)
+    const gradients = { gate: this.machine.make(gate.shape), up: this.machine.make(up.shape) }
+    const count = elements(gate.shape)
+    const operands = [...inputs, gradients.gate.address, gradients.up.address, count, flatUnit]
+    this.machine.record("SwiGluGradient", Math.ceil(count / flatUnit), operands)
+    return gradients
+  }
+
+  rowsGradient(dy: Tensor, indices: Int32Array, rows: number): Tensor {
+    const { columns } = matrix("rowsGradient", dy)
+    expectShape("rowsGradient", "dy", dy, [indices.length, columns])
+    expectBelow("rowsGradient", indices, rows)
+    const gradient = this.machine.own(dy)
+    const dx = this.machine.make([rows, columns])
+    const indicesAt = this.machine.integers(indices)
+    const operands = [gradient.address, indicesAt, dx.address, indices.length, rows, columns, columnUnit]
+    this.machine.record("RowsGradient", Math.ceil(columns / columnUnit), operands)
+    return dx
+  }
+
+  logProbabilities(logits: Tensor, targets: Int32Array): Tensor {
+    const { rows, columns } = this.#checkTargets("logProbabilities", logits, targets)
+    const source = this.machine.own(logits)
+    const y = this.machine.make([rows])
+    const operands = [source.address, this.machine.integers(targets), y.address, columns]
+    this.machine.record("LogProbabilities", rows, operands)
+    return y
+  }
+
+  logProbabilitiesGradient(dy: Tensor, logits: Tensor, targets: Int32Array): Tensor {
+    const { rows, columns } = this.#checkTargets("logProbabilitiesGradient", logits, targets)
+    expectShape("logProbabilitiesGradient", "dy", dy, [rows])
+    const [gradient, source] = [this.machine.own(dy), this.machine.own(logits)]
+    const dx = this.machine.make(logits.shape)
+    const operands = [gradient.address, source.address, this.machine.integers(targets), dx.address, columns]
+    this.machine.record("LogProbabilitiesGradient", rows, operands)
+    return dx
+  }
+
+  crossEntropy(logits: Tensor, ids: Int32Array, p: Float32Array): Tensor {
+    const { rows, columns, each } = this.#checkDistribution("crossEntropy", logits, ids, p)
+    const source = this.machine.own(logits)
+    const y = this.machine.make([rows])
+    const [idsAt, pAt] = [this.machine.integers(ids), this.machine.reals(p)]
+    this.machine.record("CrossEntropy", rows, [source.address, idsAt, pAt, y.address, columns, each])
+    return y
+  }
+
+  crossEntropyGradient(dy: Tensor, logits: Tensor, ids: Int32Array, p: Float32Array): Tensor {
+    const { rows, columns, each } = this.#checkDistribution("crossEntropyGradient", logits, ids, p)
+    expectShape("crossEntropyGradient", "dy", dy, [rows])
+    const [gradient, source] = [this.machine.own(dy), this.machine.own(logits)]
+    const dx = this.machine.make(logits.shape)
+    const [idsAt, pAt] = [this.machine.integers(ids), this.machine.reals(p)]
+    const operands = [gradient.address, source.address, idsAt, pAt, dx.address, columns, each]
+    this.machine.record("CrossEntropyGradient", rows, operands)
+    return dx
+  }
+
+  scale(x: Tensor, scale: number): Tensor {
+    return this.flat("Scale", [x], [scale])
+  }
+
+  fill(x: Tensor, value: number): void {
+    const target = this.#changing(x)
+    const count = elements(x.shape)
+    this.machine.record("Fill", Math.ceil(count / flatUnit), [target.address, count, flatUnit, value])
+  }
+
+  accumulate(into: Tensor, x: Tensor, scale: number): void {
+    checkSame("accumulate", into, x)
+    const [target, source] = [this.#changing(into), this.machine.own(x)]
+    const count = elements(x.shape)
+    const operands = [target.address, source.address, count, flatUnit, scale]
+    this.machine.record("Accumulate", Math.ceil(count / flatUnit), operands)
+  }
+
+  squaredNorm(x: Tensor): Tensor {
+    const source = this.machine.own(x)
+    const count = elements(x.shape)
+    const parts = Math.ceil(count / normUnit)
+    const y = this.machine.make([1])
+    const partsAt = this.machine.staging.allocate(parts * 8)
+    this.machine.record("SquaredNormParts", parts, [source.address, partsAt, count, normUnit])
+    this.machine.record("SumParts", 1, [partsAt, y.address, parts])
+    this.machine.staging.reset()
+    return y
+  }
+
+  adamW(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamWStep): void {
+    for (const other of [gradient, m, v]) checkSame("adamW", parameter, other)
+    const g = this.machine.own(gradient)
+    const [p, first, second] = [parameter, m, v].map((tensor) => this.#changing(tensor).address)
+    const count = elements(parameter.shape)
+    const { learningRate, beta1, beta2, epsilon, weightDecay, gradientScale } = step
+    const numbers = [learningRate, beta1, beta2, epsilon, weightDecay, step.step, gradientScale]
+    const operands = [p, g.address, first, second, count, flatUnit, ...numbers]
+    this.machine.record("AdamW", Math.ceil(count / flatUnit), operands)
+  }
+
+  /** A tensor that an operation changes in place. */
+  #changing(x: Tensor): NativeTensor {
+    const tensor = this.machine.own(x)
+    tensor.changes++
+    tensor.quantized = tensor.dense = undefined
+    return tensor
+  }
+
+  #checkTargets(operation: string, logits: Tensor, targets: Int32Array): { rows: number; columns: number } {
+    const extents = matrix(operation, logits)
+    if (targets.length !== extents.rows)
+      throw new Error(`shape mismatch in ${operation}: ${targets.length} targets for ${extents.rows} rows`)
+    expectBelow(operation, targets, extents.columns)
+    return extents
+  }
+
+  #checkDistribution(operation: string, logits: Tensor, ids: Int32Array, p: Float32Array) {
+    const { rows, columns } = matrix(operation, logits)
+    const each = rows === 0 ? 0 : ids.length / rows
+    if (!Number.isInteger(each) || p.length !== ids.length)
+      throw new Error(
+        `shape mismatch in ${operation}: ${ids.length} ids and ${p.length} probabilities for ${rows} rows`,
+      )
+    expectBelow(operation, ids, columns)
+    return { rows, columns, each }
+  }
+}

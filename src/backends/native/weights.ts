@@ -1,0 +1,82 @@
+// Weights as the kernels want them, and the writer that packs rows as they stream in, on all threads.
+import type { Weight } from "../../ops/ops.js"
+import { elements } from "../../tensor/tensor.js"
+import { groupSize, isInteger, rowBytes, type WeightKind, weightKinds } from "../../weights/kind.js"
+import type { WeightWriter } from "../backend.js"
+import type { Machine } from "./machine.js"
+import type { NativeScope, NativeTensor } from "./tensor.js"
+
+/** The number of a kind in commands. */
+export const kindNumber = (kind: WeightKind): number => weightKinds.indexOf(kind)
+
+export class NativeWeight implements Weight {
+  /** The tensor whose values it shows, and how often that had been changed then. */
+  readonly changes: number
+
+  constructor(
+    readonly shape: readonly [number, number],
+    readonly kind: WeightKind,
+    readonly address: number,
+    readonly owner: Machine,
+    readonly source?: NativeTensor,
+    readonly scope?: NativeScope,
+  ) {
+    this.changes = source?.changes ?? 0
+  }
+}
+
+/** Checks the extents of a weight before anything is allocated. */
+export function checkExtents(kind: WeightKind, shape: readonly [number, number]): void {
+  const [rows, columns] = shape
+  const whole = Number.isSafeInteger(elements(shape)) && rows > 0 && columns > 0
+  if (!whole || (isInteger(kind) && columns % groupSize !== 0)) {
+    throw new Error(
+      `a weight of kind ${kind} cannot be [${rows}, ${columns}]: columns come in groups of ${groupSize}`,
+    )
+  }
+}
+
+export function packedBytes(machine: Machine, kind: WeightKind, rows: number, columns: number): number {
+  return machine.ask("packedBytes", kindNumber(kind), rows, columns)
+}
+
+const stagingBytes = 4 * 1024 * 1024
+
+export class NativeWeightWriter implements WeightWriter {
+  #written = 0
+  #finished = false
+
+  constructor(readonly weight: NativeWeight) {}
+
+  write(rows: Uint8Array): void {
+    const { kind, shape, owner, address } = this.weight
+    const [total, columns] = shape
+    const bytes = rowBytes(kind, columns)
+    const count = rows.byteLength / bytes
+    if (this.#finished) throw new Error("write after finish")
+    if (!Number.isInteger(count) || this.#written + count > total) {
+      throw new Error(
+        `a weight of ${total} rows of ${bytes} bytes got ${rows.byteLength} bytes after ${this.#written} rows`,
+      )
+    }
+    owner.usable()
+    const operation = isInteger(kind) ? "PackInt" : "PackDense"
+    const atOnce = Math.max(1, Math.floor(stagingBytes / bytes))
+    const staging = owner.loading(Math.min(atOnce, count) * bytes)
+    for (let done = 0; done < count; done += atOnce) {
+      const some = Math.min(atOnce, count - done)
+      owner.write(staging, rows.subarray(done * bytes, (done + some) * bytes))
+      const first = this.#written + done
+      const units = owner.ask("packUnits", kindNumber(kind), first, some)
+      owner.runNow(operation, units, [staging, address, first, some, total, columns, kindNumber(kind)])
+    }
+    this.#written += count
+  }
+
+  finish(): Weight {
+    const [rows] = this.weight.shape
+    if (this.#written !== rows) throw new Error(`a weight of ${rows} rows ended after ${this.#written}`)
+    this.#finished = true
+    return this.weight
+  }
+}
