@@ -72,7 +72,9 @@ export const addModelFlags = (command: Command): Command => addEngineFlags(comma
 export function addEngineFlags(command: Command): Command {
   return command
     .addOption(
-      new Option("--backend <name>", "what computes").choices(["auto", "native", "wasm", "reference"]).default("auto"),
+      new Option("--backend <name>", "what computes")
+        .choices(["auto", "native", "wasm", "reference"])
+        .default("auto"),
     )
     .addOption(threadsOption())
     .addOption(contextOption())

@@ -11,16 +11,10 @@ import {
   weightKinds,
   type WeightKind,
 } from "#cria/weights/index"
+import { backendCases, tellAbsence } from "./backend-cases.js"
 import { closeTo, randomValues, type Random, seeded } from "./random.js"
 
-const cases = [
-  { name: "reference", threads: 1 },
-  { name: "wasm", threads: 1 },
-  { name: "wasm", threads: 3 },
-  { name: "native", threads: 1 },
-  { name: "native", threads: 2 },
-  { name: "native", threads: 3 },
-] as const
+tellAbsence()
 
 /** Encodes random values as a weight of this kind; `values` is what the kind makes of them. */
 function randomWeight(backend: Backend, kind: WeightKind, rows: number, columns: number, random: Random) {
@@ -59,7 +53,7 @@ function multiply(x: Float32Array, w: Float32Array, T: number, N: number, K: num
   return y
 }
 
-describe.each(cases)("$name with $threads threads", ({ name, threads }) => {
+describe.each(backendCases)("$name with $threads threads", ({ name, threads }) => {
   let backend: Backend
   beforeAll(async () => {
     backend = await createBackend(name, { threads })
@@ -355,10 +349,11 @@ describe.each(cases)("$name with $threads threads", ({ name, threads }) => {
   })
 })
 
-test("every number of threads gives the same bits", async () => {
+const threaded = [...new Set(backendCases.filter(({ threads }) => threads > 1).map(({ name }) => name))]
+test.each(threaded)("every number of threads gives the same bits: %s", async (name) => {
   const results: Float32Array[] = []
   for (const threads of [1, 2, 4]) {
-    const backend = await createBackend("wasm", { threads })
+    const backend = await createBackend(name, { threads })
     const random = seeded(9)
     const { weight } = randomWeight(backend, "int4", 200, 256, random)
     const dense = randomWeight(backend, "bf16", 256, 200, random)

@@ -10,6 +10,7 @@ import { forward, inverseFrequencies, KvCache, layoutOf, loadModel, type Model }
 import { openSafetensors } from "#cria/formats/safetensors"
 import { fileSource } from "#cria/formats/file-source"
 import type { TensorFile } from "#cria/formats/tensor-file"
+import { backendCases, tellAbsence } from "../contract/backend-cases.js"
 import { closeTo } from "../contract/random.js"
 
 const folder = fileURLToPath(new URL("../goldens/tiny-llama", import.meta.url))
@@ -51,11 +52,8 @@ test("inverse frequencies", async () => {
   actual.forEach((frequency, i) => expect(Math.abs(frequency / expected[i] - 1)).toBeLessThan(1.2e-7))
 })
 
-describe.each([
-  { name: "reference", threads: 1 },
-  { name: "wasm", threads: 1 },
-  { name: "wasm", threads: 2 },
-] as const)("$name with $threads threads", ({ name, threads }) => {
+tellAbsence()
+describe.each(backendCases)("$name with $threads threads", ({ name, threads }) => {
   let backend: Backend
   let model: Model
   beforeAll(async () => {

@@ -72,10 +72,8 @@ export class Machine {
 
   /** Asks the kernels about their layout. */
   ask(question: Question, ...numbers: number[]): number {
-    return (this.addon[question] as (machine: Handle, ...numbers: number[]) => number)(
-      this.handle,
-      ...numbers,
-    )
+    const answer: (machine: Handle, ...numbers: number[]) => number = this.addon[question]
+    return answer(this.handle, ...numbers)
   }
 
   /** Memory until the backend's end, zeros. Throws OutOfMemoryError. */
