@@ -25,6 +25,8 @@ export interface Addon {
   map(machine: Handle, file: number, offset: number, bytes: number): number
   release(machine: Handle, address: number): void
   write(machine: Handle, address: number, values: ArrayBufferView): void
+  /** The stretches may overlap. */
+  move(machine: Handle, from: number, to: number, bytes: number): void
   read(machine: Handle, address: number, into: ArrayBufferView): void
 
   // The kernels' layouts: see `Layout` in kernels/command.h. `kind` is the index in `weightKinds`.

@@ -102,9 +102,9 @@ export class NativeForward implements Ops {
     return this.flat("SwiGlu", [gate, up])
   }
 
-  add(x: Tensor, y: Tensor): Tensor {
+  add(x: Tensor, y: Tensor, scale = 1): Tensor {
     checkSame("add", x, y)
-    return this.flat("Add", [x, y])
+    return this.flat("Add", [x, y], [scale])
   }
 
   rows(x: Tensor, indices: Int32Array): Tensor {

@@ -1,8 +1,20 @@
 // The operations of training, recorded as commands: see ops/gradients.ts for what each computes.
-import { checkAttention, checkRmsNorm, checkRope, checkSame, matrix } from "../../ops/checks.js"
+import {
+  checkAdamW,
+  checkAttentionGradient,
+  checkCrossEntropy,
+  checkEmbeddingGradient,
+  checkLinearInputGradient,
+  checkLinearWeightGradient,
+  checkLogProbabilities,
+  checkRmsNormGradient,
+  checkRowsGradient,
+  checkSwiGluGradient,
+} from "../../ops/gradient-checks.js"
+import { checkRope, checkSame, matrix } from "../../ops/checks.js"
 import type { AdamWStep, GradientOps } from "../../ops/gradients.js"
 import type { SequenceRows, Weight } from "../../ops/ops.js"
-import { elements, formatShape, type Tensor } from "../../tensor/tensor.js"
+import { elements, type Tensor } from "../../tensor/tensor.js"
 import { flatUnit, NativeForward } from "./forward.js"
 import type { NativeTensor } from "./tensor.js"
 import { kindNumber, NativeWeight } from "./weights.js"
@@ -11,19 +23,6 @@ import { kindNumber, NativeWeight } from "./weights.js"
 const columnUnit = 64
 /** Elements of a part of squaredNorm: the parts are what its order of summation hangs on. */
 const normUnit = 16384
-
-function expectShape(operation: string, name: string, x: Tensor, shape: readonly number[]): void {
-  if (formatShape(x.shape) !== formatShape(shape))
-    throw new Error(
-      `shape mismatch in ${operation}: ${name} is ${formatShape(x.shape)}, expected ${formatShape(shape)}`,
-    )
-}
-
-function expectBelow(operation: string, ids: Int32Array, bound: number): void {
-  for (const id of ids) {
-    if (id < 0 || id >= bound) throw new Error(`shape mismatch in ${operation}: index ${id} of ${bound}`)
-  }
-}
 
 export class NativeGradients extends NativeForward implements GradientOps {
   /** The tensor itself, seen as a weight: free. It may not be used any more once the tensor has changed. */
@@ -36,9 +35,9 @@ export class NativeGradients extends NativeForward implements GradientOps {
   linearInputGradient(dy: Tensor, weight: Weight): Tensor {
     const gradient = this.machine.own(dy)
     const w = this.machine.ownWeight(weight)
-    const { rows: tokens } = matrix("linearInputGradient", dy)
+    checkLinearInputGradient(dy, weight)
+    const [tokens] = dy.shape
     const [rows, columns] = w.shape
-    expectShape("linearInputGradient", "dy", dy, [tokens, rows])
     const dx = this.machine.make([tokens, columns])
     const operands = [
       gradient.address,
@@ -55,19 +54,17 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   linearWeightGradient(dy: Tensor, x: Tensor, into: Tensor): void {
-    const { rows: tokens, columns: rows } = matrix("linearWeightGradient", dy)
-    const { columns } = matrix("linearWeightGradient", x)
-    expectShape("linearWeightGradient", "x", x, [tokens, columns])
-    expectShape("linearWeightGradient", "into", into, [rows, columns])
+    checkLinearWeightGradient(dy, x, into)
+    const [tokens, columns] = x.shape
+    const [rows] = into.shape
     const [left, right, target] = [this.machine.own(dy), this.machine.own(x), this.#changing(into)]
     const operands = [left.address, right.address, target.address, tokens, rows, columns]
     this.machine.record("LinearWeightGradient", rows, operands)
   }
 
   embeddingGradient(dy: Tensor, ids: Int32Array, into: Tensor): void {
-    const { rows, columns } = matrix("embeddingGradient", into)
-    expectShape("embeddingGradient", "dy", dy, [ids.length, columns])
-    expectBelow("embeddingGradient", ids, rows)
+    checkEmbeddingGradient(dy, ids, into)
+    const columns = into.shape[1]
     const [gradient, target] = [this.machine.own(dy), this.#changing(into)]
     const operands = [
       gradient.address,
@@ -81,9 +78,7 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   rmsNormGradient(dy: Tensor, x: Tensor, gain: Tensor, epsilon: number, gainInto?: Tensor): Tensor {
-    checkRmsNorm(x, gain)
-    checkSame("rmsNormGradient", dy, x)
-    if (gainInto) checkSame("rmsNormGradient", gainInto, gain)
+    checkRmsNormGradient(dy, x, gain, gainInto)
     const [gradient, input, scale] = [dy, x, gain].map((tensor) => this.machine.own(tensor).address)
     const [tokens, columns] = x.shape
     const dx = this.machine.make(x.shape)
@@ -118,9 +113,15 @@ export class NativeGradients extends NativeForward implements GradientOps {
     sequences: readonly SequenceRows[],
     headWidth: number,
   ): { query: Tensor; key: Tensor; value: Tensor } {
-    const { queryHeads, kvHeads } = checkAttention(query, key, value, sequences, headWidth)
-    checkSame("attentionGradient", dy, query)
-    checkSame("attentionGradient", output, query)
+    const { queryHeads, kvHeads } = checkAttentionGradient(
+      dy,
+      query,
+      key,
+      value,
+      output,
+      sequences,
+      headWidth,
+    )
     const inputs = [dy, query, key, value, output].map((tensor) => this.machine.own(tensor).address)
     const gradients = {
       query: this.machine.make(query.shape),
@@ -142,8 +143,7 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   swiGluGradient(dy: Tensor, gate: Tensor, up: Tensor): { gate: Tensor; up: Tensor } {
-    checkSame("swiGluGradient", gate, up)
-    checkSame("swiGluGradient", dy, up)
+    checkSwiGluGradient(dy, gate, up)
     const inputs = [dy, gate, up].map((tensor) => this.machine.own(tensor).address)
     const gradients = { gate: this.machine.make(gate.shape), up: this.machine.make(up.shape) }
     const count = elements(gate.shape)
@@ -153,9 +153,8 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   rowsGradient(dy: Tensor, indices: Int32Array, rows: number): Tensor {
-    const { columns } = matrix("rowsGradient", dy)
-    expectShape("rowsGradient", "dy", dy, [indices.length, columns])
-    expectBelow("rowsGradient", indices, rows)
+    checkRowsGradient(dy, indices, rows)
+    const columns = dy.shape[1]
     const gradient = this.machine.own(dy)
     const dx = this.machine.make([rows, columns])
     const indicesAt = this.machine.integers(indices)
@@ -165,7 +164,8 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   logProbabilities(logits: Tensor, targets: Int32Array): Tensor {
-    const { rows, columns } = this.#checkTargets("logProbabilities", logits, targets)
+    checkLogProbabilities("logProbabilities", logits, targets)
+    const [rows, columns] = logits.shape
     const source = this.machine.own(logits)
     const y = this.machine.make([rows])
     const operands = [source.address, this.machine.integers(targets), y.address, columns]
@@ -174,8 +174,8 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   logProbabilitiesGradient(dy: Tensor, logits: Tensor, targets: Int32Array): Tensor {
-    const { rows, columns } = this.#checkTargets("logProbabilitiesGradient", logits, targets)
-    expectShape("logProbabilitiesGradient", "dy", dy, [rows])
+    checkLogProbabilities("logProbabilitiesGradient", logits, targets, dy)
+    const [rows, columns] = logits.shape
     const [gradient, source] = [this.machine.own(dy), this.machine.own(logits)]
     const dx = this.machine.make(logits.shape)
     const operands = [gradient.address, source.address, this.machine.integers(targets), dx.address, columns]
@@ -184,7 +184,8 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   crossEntropy(logits: Tensor, ids: Int32Array, p: Float32Array): Tensor {
-    const { rows, columns, each } = this.#checkDistribution("crossEntropy", logits, ids, p)
+    const each = checkCrossEntropy("crossEntropy", logits, ids, p)
+    const [rows, columns] = logits.shape
     const source = this.machine.own(logits)
     const y = this.machine.make([rows])
     const [idsAt, pAt] = [this.machine.integers(ids), this.machine.reals(p)]
@@ -193,8 +194,8 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   crossEntropyGradient(dy: Tensor, logits: Tensor, ids: Int32Array, p: Float32Array): Tensor {
-    const { rows, columns, each } = this.#checkDistribution("crossEntropyGradient", logits, ids, p)
-    expectShape("crossEntropyGradient", "dy", dy, [rows])
+    const each = checkCrossEntropy("crossEntropyGradient", logits, ids, p, dy)
+    const [rows, columns] = logits.shape
     const [gradient, source] = [this.machine.own(dy), this.machine.own(logits)]
     const dx = this.machine.make(logits.shape)
     const [idsAt, pAt] = [this.machine.integers(ids), this.machine.reals(p)]
@@ -234,7 +235,7 @@ export class NativeGradients extends NativeForward implements GradientOps {
   }
 
   adamW(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, step: AdamWStep): void {
-    for (const other of [gradient, m, v]) checkSame("adamW", parameter, other)
+    checkAdamW(parameter, gradient, m, v)
     const g = this.machine.own(gradient)
     const [p, first, second] = [parameter, m, v].map((tensor) => this.#changing(tensor).address)
     const count = elements(parameter.shape)
@@ -250,24 +251,5 @@ export class NativeGradients extends NativeForward implements GradientOps {
     tensor.changes++
     tensor.quantized = tensor.dense = undefined
     return tensor
-  }
-
-  #checkTargets(operation: string, logits: Tensor, targets: Int32Array): { rows: number; columns: number } {
-    const extents = matrix(operation, logits)
-    if (targets.length !== extents.rows)
-      throw new Error(`shape mismatch in ${operation}: ${targets.length} targets for ${extents.rows} rows`)
-    expectBelow(operation, targets, extents.columns)
-    return extents
-  }
-
-  #checkDistribution(operation: string, logits: Tensor, ids: Int32Array, p: Float32Array) {
-    const { rows, columns } = matrix(operation, logits)
-    const each = rows === 0 ? 0 : ids.length / rows
-    if (!Number.isInteger(each) || p.length !== ids.length)
-      throw new Error(
-        `shape mismatch in ${operation}: ${ids.length} ids and ${p.length} probabilities for ${rows} rows`,
-      )
-    expectBelow(operation, ids, columns)
-    return { rows, columns, each }
   }
 }

@@ -160,7 +160,9 @@ export class Machine {
 
   openScope(): NativeScope {
     this.usable()
-    this.#scope = new NativeScope(this.#arena.mark(), this.#scope, (scope) => this.#endScope(scope))
+    this.#scope = new NativeScope(this.#arena.mark(), this.#scope, (scope, keep) =>
+      this.#endScope(scope, keep),
+    )
     return this.#scope
   }
 
@@ -168,14 +170,23 @@ export class Machine {
     return this.#scope
   }
 
-  #endScope(scope: NativeScope): void {
+  #endScope(scope: NativeScope, keep: readonly Tensor[]): void {
     if (scope !== this.#scope) throw new Error("scopes must end in the reverse order of their beginning")
+    const kept = [...new Set(keep)]
+      .map((tensor) => this.own(tensor))
+      .filter((tensor) => tensor.scope === scope)
     scope.ended = true
     this.#scope = scope.outer
     if (this.#disposed) return
-    // Operations may have been recorded for what they change outside of the scope.
+    // Before memory is given back: operations may have been recorded for what they change outside of the scope.
     this.flush()
     this.#arena.reset(scope.mark)
+    // In the order of their addresses, so that none is moved onto another that is still to be moved.
+    for (const tensor of kept.toSorted((a, b) => a.address - b.address)) {
+      const address = this.allocate(tensor.bytes)
+      this.addon.move(this.handle, tensor.address, address, tensor.bytes)
+      tensor.moveTo(address, scope.outer)
+    }
   }
 
   usable(): void {

@@ -1,5 +1,5 @@
 // A tensor of this backend: an address, and the scope that it dies with.
-import type { Scope, Shape, Tensor } from "../../tensor/tensor.js"
+import { elements, type Scope, type Shape, type Tensor } from "../../tensor/tensor.js"
 
 /** One open scope: what its end resets. */
 export class NativeScope implements Scope {
@@ -8,12 +8,12 @@ export class NativeScope implements Scope {
   constructor(
     readonly mark: number,
     readonly outer: NativeScope | undefined,
-    readonly onEnd: (scope: NativeScope) => void,
+    readonly onEnd: (scope: NativeScope, keep: readonly Tensor[]) => void,
   ) {}
 
-  end(): void {
+  end(keep: readonly Tensor[] = []): void {
     if (this.ended) return
-    this.onEnd(this)
+    this.onEnd(this, keep)
   }
 }
 
@@ -31,8 +31,19 @@ export class NativeTensor implements Tensor {
 
   constructor(
     readonly shape: Shape,
-    readonly address: number,
+    public address: number,
     readonly owner: object,
-    readonly scope: NativeScope | undefined,
+    public scope: NativeScope | undefined,
   ) {}
+
+  get bytes(): number {
+    return elements(this.shape) * 4
+  }
+
+  /** After its values were moved: what was made of them stays behind. */
+  moveTo(address: number, scope: NativeScope | undefined): void {
+    this.address = address
+    this.scope = scope
+    this.quantized = this.dense = undefined
+  }
 }

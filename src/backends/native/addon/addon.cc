@@ -286,6 +286,18 @@ napi_value write(napi_env env, napi_callback_info info) {
   return call.nothing();
 }
 
+/** move(machine, from, to, bytes): the stretches may overlap. */
+napi_value move(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  const uint64_t bytes = uint64_t(call.integer(3));
+  if (!machine->memory.contains(call.address(1), bytes) || !machine->memory.contains(call.address(2), bytes))
+    return fail(env, "memory that was not taken");
+  memmove(call.address(2), call.address(1), bytes);
+  return call.nothing();
+}
+
 /** read(machine, address, typed array to fill) */
 napi_value read(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -341,7 +353,7 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"create", create},   {"end", end},         {"run", run},
       {"allocate", allocate}, {"reserve", reserve}, {"commit", commit},
       {"discard", discard}, {"map", map},         {"release", release},
-      {"write", write},     {"read", read},       {"packedBytes", packedBytes},
+      {"write", write},     {"read", read}, {"move", move},       {"packedBytes", packedBytes},
       {"packUnits", packUnits}, {"formBytes", formBytes}, {"formUnits", formUnits},
       {"linearUnits", linearUnits}, {"pageBytes", pageBytes},
   };

@@ -61,13 +61,14 @@ void SwiGlu(const double* args, int64_t begin, int64_t end, Thread&) {
   for (int64_t i = begin * width; i < last; i++) y[i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
 }
 
-/** Operands: x, y, out, elements, elements of a unit. */
+/** Operands: x, y, out, elements, elements of a unit, scale of y. */
 void Add(const double* args, int64_t begin, int64_t end, Thread&) {
   const float* x = pointer<float>(args[0]);
   const float* y = pointer<float>(args[1]);
   float* out = pointer<float>(args[2]);
   const int64_t width = int64_t(args[4]), last = smaller(end * width, int64_t(args[3]));
-  for (int64_t i = begin * width; i < last; i++) out[i] = x[i] + y[i];
+  const float scale = float(args[5]);
+  for (int64_t i = begin * width; i < last; i++) out[i] = x[i] + scale * y[i];
 }
 
 /** Operands: x, out, elements, elements of a unit, scale. */
