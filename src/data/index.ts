@@ -11,3 +11,4 @@ export { Mixture, type MixtureCursor, type MixtureRecord, type MixtureSource } f
 export { permutation } from "./permutation.js"
 export type { RecordStore, TokenRecord, TokenSequence } from "./record.js"
 export { recordsInMemory, TokenCache, writeTokenCache } from "./token-cache.js"
+export { type DataFile, dataFiles, readExamples, type ReadOptions } from "./read-examples.js"

@@ -23,3 +23,8 @@ const named = [
 export const llama3SpecialTokens: readonly string[] = Array.from({ length: 256 }, (_, i) =>
   i < named.length ? `<|${named[i]}|>` : `<|reserved_special_token_${i - named.length + 2}|>`,
 )
+
+/** Those of them that prompts, answers and training are made of: what a vocabulary cannot do without. */
+export const llama3ChatTokens: readonly string[] = llama3SpecialTokens.filter(
+  (text) => !/reserved|step/.test(text),
+)
