@@ -41,6 +41,7 @@ const allowed: Record<string, readonly string[]> = {
   cli: [
     "engine",
     "server",
+    "data",
     "platform",
     "chat",
     "tokenizer",

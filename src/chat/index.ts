@@ -3,6 +3,7 @@ export * from "./chat.js"
 export { renderTemplate } from "./jinja.js"
 export type { TemplateLimits } from "./jinja-interpreter.js"
 export type { BuiltinTool, Llama3Options } from "./llama3.js"
+export { llama3Template } from "./llama3-template.js"
 export type {
   AssistantMessage,
   Json,

@@ -3,6 +3,7 @@ import { Template } from "@huggingface/jinja"
 import { describe, expect, expectTypeOf, test } from "vitest"
 import type { Tokenizer } from "../tokenizer/index.js"
 import { type ChatOptions, chatFormatOf, chatText, encodeChat } from "./chat.js"
+import { llama3Template } from "./llama3-template.js"
 import type { Message, Tool } from "./messages.js"
 import type { ChatTokenizer } from "./parts.js"
 
@@ -19,42 +20,6 @@ const tokenizer: ChatTokenizer = {
 const names = [...tokenizer.special.keys()]
 const shown = (ids: readonly number[]) =>
   ids.map((id) => (id < 256 ? String.fromCharCode(id) : names[id - 256].toUpperCase())).join("")
-
-// written from the documented format: date lines always, tools in the first user turn unless told otherwise,
-// one JSON call a turn, results as JSON in the ipython role
-const template = `{{ bos_token }}
-{%- set start, stop = '<|start_header_id|>', '<|end_header_id|>\\n\\n' -%}
-{%- set rest = namespace(messages=messages, system='') -%}
-{%- if rest.messages[0].role == 'system' -%}
-  {%- set rest.system = rest.messages[0].content | trim -%}
-  {%- set rest.messages = rest.messages[1:] -%}
-{%- endif -%}
-{%- macro rules() -%}
-Respond in the format {"name": function name, "parameters": dictionary of argument name and its value}.Do not use variables.{{ '\\n\\n' }}
-{%- for tool in tools %}{{ tool | tojson(indent=4) ~ '\\n\\n' }}{% endfor -%}
-{%- endmacro -%}
-{{ start ~ 'system' ~ stop }}
-{%- if tools %}{{ 'Environment: ipython\\n' }}{% endif -%}
-{{ 'Cutting Knowledge Date: December 2023\\nToday Date: ' ~ date_string ~ '\\n\\n' }}
-{%- if tools and not tools_in_user_message -%}
-{{ 'You have access to the following functions. To call a function, please respond with JSON for a function call.' ~ rules() }}
-{%- endif -%}
-{{ rest.system ~ '<|eot_id|>' }}
-{%- for message in rest.messages -%}
-  {%- if message.tool_calls -%}
-    {%- set call = message.tool_calls[0]['function'] -%}
-    {{ start ~ 'assistant' ~ stop ~ '{"name": "' ~ call.name ~ '", "parameters": ' ~ call.arguments | tojson ~ '}<|eot_id|>' }}
-  {%- elif message.role in ['tool', 'ipython'] -%}
-    {{ start ~ 'ipython' ~ stop ~ message.content | tojson ~ '<|eot_id|>' }}
-  {%- else -%}
-    {{ start ~ message.role ~ stop }}
-    {%- if loop.first and tools and tools_in_user_message -%}
-    {{ 'Given the following functions, please respond with a JSON for a function call with its proper arguments that best answers the given prompt.\\n\\n' ~ rules() }}
-    {%- endif -%}
-    {{ message.content | trim ~ '<|eot_id|>' }}
-  {%- endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt %}{{ start ~ 'assistant' ~ stop }}{% endif -%}`
 
 const weather: Tool = {
   type: "function",
@@ -106,6 +71,21 @@ const conversations: [string, Message[]][] = [
     ],
   ],
   [
+    "several calls at once",
+    [
+      { role: "user", content: "Two cities?" },
+      {
+        role: "assistant",
+        toolCalls: [
+          { name: "get_weather", arguments: { city: "Graz" } },
+          { name: "clock", arguments: {} },
+        ],
+      },
+      { role: "tool", content: "cold" },
+      { role: "tool", content: "late" },
+    ],
+  ],
+  [
     "a system message in the middle",
     [
       { role: "user", content: "a" },
@@ -130,15 +110,18 @@ describe("same text as the template", () => {
     ["tools in the user turn", { tools: [weather, flat] }],
     ["tools in the system turn", { tools: [weather, flat], toolsIn: "system" }],
     ["no generation header", { addGenerationPrompt: false }],
+    ["no date lines", { dateLines: false }],
+    ["no date lines, but tools", { dateLines: false, tools: [weather, flat] }],
   ]
   for (const [conversation, messages] of conversations)
     for (const [setting, options] of settings)
       test(`${conversation}, ${setting}`, () => {
-        const expected = new Template(template).render({
+        const expected = new Template(llama3Template).render({
           messages: forTemplate(messages),
           tools: options.tools ?? null,
           tools_in_user_message: options.toolsIn !== "system",
           date_string: "26 Jul 2024",
+          date_lines: options.dateLines ?? true,
           bos_token: "<|begin_of_text|>",
           add_generation_prompt: options.addGenerationPrompt ?? true,
         })
@@ -147,7 +130,12 @@ describe("same text as the template", () => {
         // the same template through the bounded interpreter gives the same tokens
         const ids = encodeChat(messages, tokenizer, { ...options, date })
         expect(
-          encodeChat(messages, tokenizer, { ...options, date, toolsIn: options.toolsIn ?? "user", template }),
+          encodeChat(messages, tokenizer, {
+            ...options,
+            date,
+            toolsIn: options.toolsIn ?? "user",
+            template: llama3Template,
+          }),
         ).toEqual(ids)
         expect(ids.filter((id) => id === 256)).toHaveLength(1)
       })
@@ -235,7 +223,7 @@ describe("what users write stays text", () => {
       { role: "tool", content: attack },
     ]
     const tools: Tool[] = [{ name: "f", description: attack }]
-    for (const settings of [{}, { template }, { toolsIn: "system" as const }]) {
+    for (const settings of [{}, { template: llama3Template }, { toolsIn: "system" as const }]) {
       const clean = messages.length
       const ids = encodeChat(messages, tokenizer, { ...settings, tools, date: "x" })
       expect(ids.filter((id) => id === 256)).toHaveLength(1)
@@ -259,9 +247,11 @@ describe("continuing and refusing", () => {
   test("the last turn of the assistant is left open", () => {
     const tail = 'assistant<|end_header_id|>\n\n{"colour": "'
     expect(chatText(messages, tokenizer, { continueLast: true }).endsWith(tail)).toBe(true)
-    expect(chatText(messages, tokenizer, { continueLast: true, template, date: "x" }).endsWith(tail)).toBe(
-      true,
-    )
+    expect(
+      chatText(messages, tokenizer, { continueLast: true, template: llama3Template, date: "x" }).endsWith(
+        tail,
+      ),
+    ).toBe(true)
     expect(() => chatText(messages.slice(0, 1), tokenizer, { continueLast: true })).toThrow(
       /continueLast goes on/,
     )

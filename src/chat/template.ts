@@ -153,6 +153,7 @@ export function templateParts(
     ...(options.toolsIn === undefined ? {} : { tools_in_user_message: options.toolsIn === "user" }),
     ...(options.builtinTools === undefined ? {} : { builtin_tools: options.builtinTools }),
     ...(date === undefined ? {} : { date_string: dateText(date) }),
+    ...(options.dateLines === undefined ? {} : { date_lines: options.dateLines }),
     ...(guard.value(templateVariables) as Record<string, unknown>),
     messages: shown.map((message) => ({ ...(guard.value(message) as object), role: message.role })),
     tools: tools.length === 0 ? null : guard.value(tools),

@@ -11,6 +11,7 @@ import { addPull } from "./pull.js"
 import { addRemove } from "./remove.js"
 import { addServe } from "./serve.js"
 import { addTokenize } from "./tokenize.js"
+import { addVocabulary } from "./vocabulary.js"
 
 export function buildProgram(context: Context, version: string): Command {
   const { out, err } = context
@@ -41,6 +42,7 @@ export function buildProgram(context: Context, version: string): Command {
     addTokenize,
     addInfo,
     addConvert,
+    addVocabulary,
     addList,
     addPull,
     addRemove,

@@ -1,4 +1,6 @@
 // cria tokenize: what a model's vocabulary makes of a text, and back.
+import { readdir, readFile } from "node:fs/promises"
+import { join } from "node:path"
 import type { Command } from "commander"
 import type { Tokenizer } from "../tokenizer/index.js"
 import type { Context } from "./context.js"
@@ -50,9 +52,7 @@ async function tokenize(context: Context, words: readonly string[], flags: Flags
   if (flags.decode && flags.count) throw new UsageError("--count goes with a text, not with --decode")
   if (stdin.isTTY && words.length === 0 && flags.prompt === undefined)
     throw new UsageError('there is no text: give one, as in cria tokenize "Hello", or pipe it in')
-  const checkpoint = await openSource(context, flags.model)
-  const { readTokenizer } = await import("../engine/load-model.js")
-  const tokenizer = readTokenizer(checkpoint)
+  const tokenizer = await tokenizerOf(context, flags.model)
   const text = await readPrompt(context, words, flags.prompt)
   if (flags.decode) {
     const decoded = tokenizer.decode(idsOf(text, tokenizer.size), { special: flags.special })
@@ -65,6 +65,17 @@ async function tokenize(context: Context, words: readonly string[], flags: Flags
   else if (flags.json) out.write(`${JSON.stringify(ids)}\n`)
   else if (out.isTerminal) show(context, tokenizer, ids)
   else for (let at = 0; at < ids.length; at += 4096) out.write(lines(tokenizer, ids.slice(at, at + 4096)))
+}
+
+/** The tokenizer of a model, or one without a model, as `cria vocabulary` makes it. */
+async function tokenizerOf(context: Context, source: string): Promise<Tokenizer> {
+  const names: string[] = await readdir(source).catch(() => [])
+  if (names.includes("tokenizer.json") && !names.includes("config.json")) {
+    const { Tokenizer } = await import("../tokenizer/index.js")
+    return Tokenizer.fromTokenizerJson(await readFile(join(source, "tokenizer.json"), "utf8"))
+  }
+  const { readTokenizer } = await import("../engine/load-model.js")
+  return readTokenizer(await openSource(context, source))
 }
 
 /** The ids in a text such as `128000, 9906 1917` or `[1, 2]`. */

@@ -12,3 +12,9 @@ export { permutation } from "./permutation.js"
 export type { RecordStore, TokenRecord, TokenSequence } from "./record.js"
 export { recordsInMemory, TokenCache, writeTokenCache } from "./token-cache.js"
 export { type DataFile, dataFiles, readExamples, type ReadOptions } from "./read-examples.js"
+export {
+  type GroupReport,
+  vocabularyFromFiles,
+  type VocabularyJob,
+  writeTokenizerFiles,
+} from "./vocabulary.js"

@@ -30,12 +30,12 @@ export interface DataFile {
 }
 
 const jsonLines = /\.(jsonl|ndjson)(\.gz)?$/i
-const anyText = /\.(txt|text|md|jsonl|ndjson)(\.gz)?$/i
+const anyText = /\.(txt|jsonl|ndjson)(\.gz)?$/i
 /** Longest line of JSON. */
 const mostJsonBytes = 2 ** 24
 
 /**
- * The files that paths name, in order: a file, a folder (all its .txt, .md, .jsonl and .ndjson files, .gz or not, by name), or
+ * The files that paths name, in order: a file, a folder (all its .txt, .jsonl and .ndjson files, .gz or not, by name), or
  * a name with `*`. InvalidOptionError where a path names nothing.
  */
 export async function dataFiles(paths: readonly string[]): Promise<DataFile[]> {
@@ -52,7 +52,7 @@ async function filesAt(path: string): Promise<string[]> {
     return named(dirname(path), pattern, `no file is named like ${path}`)
   }
   if (!(await statusOf(path)).isDirectory()) return [path]
-  return named(path, anyText, `${path} holds no text: expected .txt, .md, .jsonl or .ndjson, .gz or not`)
+  return named(path, anyText, `${path} holds no data: expected .txt, .jsonl or .ndjson, .gz or not`)
 }
 
 async function named(folder: string, pattern: RegExp, complaint: string): Promise<string[]> {
