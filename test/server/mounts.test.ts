@@ -67,7 +67,8 @@ test("in Hono, which leaves the path as it is", async () => {
   const handler = createHandler({ tiny: server.llama }, { basePath: "/api/llm" })
   const app = new Hono()
   app.all("/api/llm/*", (c) => handler(c.req.raw))
-  const url = await onPort(getRequestListener(app.fetch))
+  const listener = getRequestListener(app.fetch)
+  const url = await onPort((request, response) => void listener(request, response))
   await expectAnswers((stream) => fetch(`${url}/api/llm/v1/chat/completions`, init(stream)))
 })
 
