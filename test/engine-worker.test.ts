@@ -6,6 +6,7 @@ import { promisify } from "node:util"
 import type { Worker, WorkerOptions } from "node:worker_threads"
 import { DisposedError, EngineCrashedError, Llama, type LoadProgress, type Piece } from "cria"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
+import { nativeAbsence } from "#cria/backends/index"
 import { tinyLlama2c, type TinyFolder } from "./tiny-llama2c.js"
 
 const threads = createRequire(import.meta.url)("node:worker_threads") as { Worker: typeof Worker }
@@ -69,7 +70,7 @@ test("loads with progress, and answers like an engine in this thread", async () 
     format: "llama2c",
     threads: 1,
     contextLength: 4096,
-    backendName: "wasm",
+    backendName: (await nativeAbsence()) === undefined ? "native" : "wasm",
   })
   expect(llama.tokenizer.decode(llama.tokenizer.encode("Grüße"))).toBe(" Grüße")
   const here = await load({ inProcess: true })

@@ -145,16 +145,17 @@ function tensorTable(tensors: readonly TensorEntry[]): string {
 
 async function machineInfo(context: Context, flags: Flags): Promise<void> {
   const { out } = context
-  const { createBackend } = await import("../backends/index.js")
+  const { createBackend, nativeAbsence } = await import("../backends/index.js")
   const backend = await createBackend(flags.backend, { threads: flags.threads })
   const { name, threads, description } = backend
   await backend.dispose()
+  const absence = await nativeAbsence()
   const processor = cpus()[0]?.model.trim() ?? "unknown"
   if (flags.json) {
     const { node, v8 } = process.versions
     const machine = { processor, cores: cpus().length, memoryBytes: totalmem() }
     out.write(
-      `${JSON.stringify({ node, v8, platform: process.platform, architecture: process.arch, ...machine, backend: { name, threads, description } })}\n`,
+      `${JSON.stringify({ node, v8, platform: process.platform, architecture: process.arch, ...machine, backend: { name, threads, description }, nativeAbsence: absence })}\n`,
     )
     return
   }
@@ -164,5 +165,6 @@ async function machineInfo(context: Context, flags: Flags): Promise<void> {
     ["System", `${process.platform}, Node ${process.versions.node}`],
     ["Runs on", oneLine(description)],
   ]
+  if (absence !== undefined) rows.push(["Not native", `because ${oneLine(absence)}`])
   out.write(`${labelled(context, rows)}\n`)
 }

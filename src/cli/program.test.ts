@@ -37,7 +37,7 @@ const mistakes: [string, string[], RegExp][] = [
     /Expected a number from 0 to 100\.\nSee "cria generate --help"\.\n$/,
   ],
   ["a number out of range", ["generate", "--top-p", "0"], /0 excluded/],
-  ["an unknown backend", ["info", "--backend", "cuda"], /auto, wasm, reference/],
+  ["an unknown backend", ["info", "--backend", "cuda"], /auto, native, wasm, reference/],
   ["an unknown kind of weight", ["convert", "a", "b", "--weights", "int3"], /int4-min/],
   ["a missing argument", ["convert", "a"], /missing required argument 'out'/],
   ["a prompt given twice", ["generate", "a", "--prompt", "b"], /given twice/],

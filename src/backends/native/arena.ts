@@ -17,6 +17,8 @@ export class Arena {
   #offset = 0
   /** Largest offset since the arena was last empty. */
   #peak = 0
+  /** What the rounds before needed, the last one more than those before it. */
+  #wanted = 0
   /** Bytes from the base that may be written. */
   #usable = 0
   /** Bytes from the base that may hold memory. */
@@ -62,9 +64,9 @@ export class Arena {
   reset(mark = 0): void {
     this.#offset = mark
     if (mark > 0) return
-    const kept = Math.max(this.#peak, Math.floor(this.#resident * keptShare), step)
+    this.#wanted = Math.max(this.#peak, this.#wanted * keptShare)
     this.#peak = 0
-    const end = upTo(kept, step)
+    const end = upTo(this.#wanted, step)
     if (end >= this.#resident) return
     this.addon.discard(this.machine, this.#base + end, this.#resident - end)
     this.#resident = end

@@ -111,6 +111,12 @@ export class Machine {
     this.addon.write(this.handle, address, values)
   }
 
+  read(address: number, count: number): Float32Array {
+    const values = new Float32Array(count)
+    this.addon.read(this.handle, address, values)
+    return values
+  }
+
   /** Copies integers to where the commands of this list can read them. */
   integers(values: Int32Array): number {
     return this.#copied(values)

@@ -5,24 +5,54 @@ import { coreCount } from "../../platform/platform.js"
 import { elements, type Scope, type Tensor } from "../../tensor/tensor.js"
 import type { WeightKind } from "../../weights/kind.js"
 import { type Backend, type BackendOptions, Interrupted, type WeightWriter } from "../backend.js"
+import type { Addon } from "./addon.js"
 import { NativeGradients } from "./gradients.js"
 import { findAddon } from "./loader.js"
 import { Machine } from "./machine.js"
 import { NativePages } from "./pages.js"
-import { checkExtents, NativeWeight, NativeWeightWriter, packedBytes } from "./weights.js"
+import { selfCheck } from "./self-check.js"
+import { createWeight } from "./weights.js"
 
-/** For tests: another instruction set than the best one. */
+/** For tests: another instruction set than the best one, another addon. */
 export interface NativeInternals {
   readonly instructionSet?: string
+  readonly addon?: Addon
 }
 
 const maxThreads = 64
 /** More threads than this only wait for memory. */
 const maxDefaultThreads = 16
 
+interface Choice {
+  readonly instructionSet: string
+  /** What people should know about it. */
+  readonly notes: readonly string[]
+}
+const choices = new WeakMap<Addon, Choice>()
+
+/** The best instruction set whose kernels agree with the plainest one's. */
+function choose(addon: Addon): Choice {
+  const known = choices.get(addon)
+  if (known) return known
+  const sets = addon.instructionSets
+  const plain = sets[sets.length - 1]
+  const notes: string[] = []
+  let instructionSet = plain
+  for (const set of sets) {
+    const wrong = set === plain ? undefined : selfCheck(addon, set, plain)
+    if (wrong === undefined) {
+      instructionSet = set
+      break
+    }
+    notes.push(`not ${set} because its self-check failed (${wrong})`)
+  }
+  const choice = { instructionSet, notes }
+  choices.set(addon, choice)
+  return choice
+}
+
 export class NativeBackend extends NativeGradients implements Backend {
   readonly name = "native"
-  readonly description: string
 
   /** Starts the threads. Throws InvalidOptionError, and UnsupportedError where there is no addon. */
   static async create(options: BackendOptions = {}, internals: NativeInternals = {}): Promise<NativeBackend> {
@@ -30,22 +60,26 @@ export class NativeBackend extends NativeGradients implements Backend {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= maxThreads)) {
       throw new InvalidOptionError(`threads is ${threads}: expected a whole number from 1 to ${maxThreads}`)
     }
-    const found = findAddon()
+    const found = internals.addon ? { addon: internals.addon, origin: "given" } : findAddon()
     if ("reason" in found) {
       throw new UnsupportedError(
         `the native backend does not run here: ${found.reason}; use the backend "wasm" or "auto"`,
       )
     }
     const { addon } = found
-    const instructionSet = internals.instructionSet ?? addon.instructionSets[0]
+    const { instructionSet, notes } = internals.instructionSet
+      ? { instructionSet: internals.instructionSet, notes: [] }
+      : choose(addon)
     const machine = new Machine(addon, instructionSet, threads ?? Math.min(coreCount(), maxDefaultThreads))
-    return new NativeBackend(machine, instructionSet, found.origin)
+    const count = `${machine.threads} thread${machine.threads === 1 ? "" : "s"}`
+    return new NativeBackend(machine, ["native: " + instructionSet, count, found.origin, ...notes].join(", "))
   }
 
-  private constructor(machine: Machine, instructionSet: string, origin: string) {
+  private constructor(
+    machine: Machine,
+    readonly description: string,
+  ) {
     super(machine)
-    const threads = `${machine.threads} thread${machine.threads === 1 ? "" : "s"}`
-    this.description = `native: ${instructionSet}, ${threads}, ${origin}`
   }
 
   get threads(): number {
@@ -61,10 +95,7 @@ export class NativeBackend extends NativeGradients implements Backend {
   }
 
   createWeight(kind: WeightKind, rows: number, columns: number): WeightWriter {
-    this.machine.usable()
-    checkExtents(kind, [rows, columns])
-    const address = this.machine.hold(packedBytes(this.machine, kind, rows, columns))
-    return new NativeWeightWriter(new NativeWeight([rows, columns], kind, address, this.machine))
+    return createWeight(this.machine, kind, rows, columns)
   }
 
   createPages(layout: PageLayout): PageStore {
@@ -79,9 +110,7 @@ export class NativeBackend extends NativeGradients implements Backend {
   async read(tensor: Tensor): Promise<Float32Array> {
     const source = this.machine.own(tensor)
     if (this.machine.flushAndTell()) throw new Interrupted()
-    const values = new Float32Array(elements(source.shape))
-    this.machine.addon.read(this.machine.handle, source.address, values)
-    return values
+    return this.machine.read(source.address, elements(source.shape))
   }
 
   async dispose(): Promise<void> {

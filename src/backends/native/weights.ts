@@ -26,7 +26,7 @@ export class NativeWeight implements Weight {
 }
 
 /** Checks the extents of a weight before anything is allocated. */
-export function checkExtents(kind: WeightKind, shape: readonly [number, number]): void {
+function checkExtents(kind: WeightKind, shape: readonly [number, number]): void {
   const [rows, columns] = shape
   const whole = Number.isSafeInteger(elements(shape)) && rows > 0 && columns > 0
   if (!whole || (isInteger(kind) && columns % groupSize !== 0)) {
@@ -34,10 +34,6 @@ export function checkExtents(kind: WeightKind, shape: readonly [number, number])
       `a weight of kind ${kind} cannot be [${rows}, ${columns}]: columns come in groups of ${groupSize}`,
     )
   }
-}
-
-export function packedBytes(machine: Machine, kind: WeightKind, rows: number, columns: number): number {
-  return machine.ask("packedBytes", kindNumber(kind), rows, columns)
 }
 
 const stagingBytes = 4 * 1024 * 1024
@@ -79,4 +75,17 @@ export class NativeWeightWriter implements WeightWriter {
     this.#finished = true
     return this.weight
   }
+}
+
+/** Takes the memory of a weight. */
+export function createWeight(
+  machine: Machine,
+  kind: WeightKind,
+  rows: number,
+  columns: number,
+): NativeWeightWriter {
+  machine.usable()
+  checkExtents(kind, [rows, columns])
+  const address = machine.hold(machine.ask("packedBytes", kindNumber(kind), rows, columns))
+  return new NativeWeightWriter(new NativeWeight([rows, columns], kind, address, machine))
 }
