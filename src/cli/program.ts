@@ -12,6 +12,7 @@ import { addRemove } from "./remove.js"
 import { addServe } from "./serve.js"
 import { addTokenize } from "./tokenize.js"
 import { addVocabulary } from "./vocabulary.js"
+import { addTrain } from "./train.js"
 
 export function buildProgram(context: Context, version: string): Command {
   const { out, err } = context
@@ -43,6 +44,7 @@ export function buildProgram(context: Context, version: string): Command {
     addInfo,
     addConvert,
     addVocabulary,
+    addTrain,
     addList,
     addPull,
     addRemove,

@@ -92,3 +92,17 @@ export class HubError extends CriaError {
     this.status = options?.status
   }
 }
+
+/** Training arrived at a number that is none: the loss or the gradient became infinite or undefined. */
+export class DivergedError extends CriaError {
+  /** The step that could not be made. */
+  readonly step: number
+  constructor(step: number, what: string, value: number) {
+    super(
+      "diverged",
+      `${what} became ${value} in step ${step}: the run has stopped, and its last checkpoint is whole. Go on from there ` +
+        "with a lower learning rate, a longer warm-up or a smaller optimizer.clip; if it happens at once, look at the data",
+    )
+    this.step = step
+  }
+}

@@ -1,0 +1,170 @@
+// What a recipe may say: one strict schema a method. Unknown keys are errors, numbers have bounds, defaults are those of
+// small models. Knows neither YAML nor files.
+import { z } from "zod"
+import { weightKinds } from "../../weights/kind.js"
+
+const path = z.string().min(1).max(4096)
+const paths = z.union([path, z.array(path).min(1).max(10_000)]).transform((value) => [value].flat())
+const whole = z.number().int()
+const positive = whole.positive().max(2 ** 31 - 1)
+const fraction = z.number().min(0).max(1)
+
+const newModel = z.strictObject({
+  /** A tokenizer.json, or a folder that has one. */
+  tokenizer: path,
+  width: positive.max(65536),
+  layers: positive.max(1024),
+  queryHeads: positive.max(1024),
+  kvHeads: positive.max(1024),
+  /** Default: width / queryHeads. */
+  headWidth: positive.max(1024).optional(),
+  feedForwardWidth: positive.max(2 ** 20),
+  contextLength: positive.default(2048),
+  ropeTheta: z.number().positive().default(10_000),
+  normEpsilon: z.number().positive().max(0.1).default(1e-5),
+  tiedEmbeddings: z.boolean().default(true),
+  /** Standard deviation of the initial weights; those that write into the residual stream are divided by sqrt(2 layers). */
+  deviation: z.number().positive().max(1).default(0.02),
+  /** A Jinja chat template to ship with the model. Default: the built-in format of Llama 3.2. */
+  chatTemplate: path.optional(),
+})
+
+const model = z.union([
+  z.strictObject({ from: path }),
+  z.strictObject({ new: newModel }),
+], "expected `from:` with the folder of a model, or `new:` with the numbers of one")
+
+export const adapterTargets = [
+  "query",
+  "key",
+  "value",
+  "attentionOutput",
+  "gate",
+  "up",
+  "down",
+] as const
+
+const adapter = z.strictObject({
+  rank: positive.max(4096).default(16),
+  /** The update is multiplied by alpha / rank. Default: twice the rank. */
+  alpha: z.number().positive().max(1e6).optional(),
+  targets: z.array(z.enum(adapterTargets)).min(1).default([...adapterTargets]),
+  /** Kind in which the frozen weights are held. Default: as in the file. */
+  base: z.enum(["auto", ...weightKinds]).default("auto"),
+  /** Whether the final model has the adapter merged into its weights; else it is written apart, in the format of PEFT. */
+  merge: z.boolean().default(false),
+})
+
+const source = z.strictObject({
+  name: z.string().regex(/^[\w.-]{1,64}$/, "a name of 1 to 64 letters, digits, dots, underscores or hyphens").optional(),
+  /** Files by path; `*` stands for any part of a name. */
+  files: paths,
+  /** Factor on the source's share of the tokens. */
+  weight: z.number().positive().max(1e6).default(1),
+})
+
+const data = z.strictObject({
+  sources: z.array(source).min(1).max(1000),
+  /** Shares of the sources go with tokens^(1/temperature): 1 reads all equally often, more evens them out. */
+  temperature: z.number().min(1).max(1000).default(1),
+  /** Longest sequence in tokens. Default: the context of the model, at most 1024. */
+  context: positive.min(2).max(2 ** 20).optional(),
+  /** Part of the examples that is kept from training and measured. */
+  validation: fraction.max(0.5).default(0.01),
+  /** Files to measure instead of a part of the sources. */
+  validationFiles: paths.optional(),
+  /** Where tokenized data is kept between runs. Default: `data` in the folder of the run. */
+  cache: path.optional(),
+})
+
+const batch = z.strictObject({
+  /** Tokens of one optimizer step. */
+  tokens: positive.min(2).default(16_384),
+  /** Tokens that go through the model at once; the gradients of several add up to a step. */
+  microTokens: positive.min(2).default(4096),
+})
+
+const optimizer = z.strictObject({
+  learningRate: z.number().positive().max(10).default(1e-3),
+  beta1: fraction.lt(1).default(0.9),
+  beta2: fraction.lt(1).default(0.95),
+  epsilon: z.number().positive().max(1).default(1e-8),
+  /** Of matrices; norms never decay. */
+  weightDecay: z.number().min(0).max(10).default(0.1),
+  /** Whether embeddings (and the output layer) decay as well. */
+  decayEmbeddings: z.boolean().default(false),
+  /** Largest norm of the whole gradient; 0 clips nothing. */
+  clip: z.number().min(0).max(1e6).default(1),
+})
+
+const schedule = z.strictObject({
+  /** Length of the run in one of three units. */
+  steps: positive.optional(),
+  tokens: z.number().positive().max(1e15).optional(),
+  epochs: z.number().positive().max(10_000).optional(),
+  /** Steps, or a part of the run where it is below 1. */
+  warmup: z.number().min(0).max(2 ** 31 - 1).default(0.02),
+  shape: z.enum(["cosine", "linear", "wsd", "constant"]).default("cosine"),
+  /** The rate at the end, as a part of the peak. */
+  floor: fraction.default(0.1),
+  /** Part of the run over which `wsd` falls. */
+  decay: fraction.gt(0).default(0.2),
+  anneal: z
+    .strictObject({
+      /** Last steps, or part of the run where it is below 1: the rate falls to 0. */
+      steps: z.number().positive().max(2 ** 31 - 1),
+      /** Other factors on the shares of sources meanwhile, by their names. */
+      weights: z.record(z.string(), z.number().min(0).max(1e6)).default({}),
+    })
+    .optional(),
+})
+
+const validate = z.strictObject({
+  /** Steps between measurements; 0 measures at the end only. */
+  every: whole.min(0).default(200),
+  /** Tokens of the held-out data that a measurement reads at most. */
+  tokens: positive.default(65_536),
+})
+
+const checkpoints = z.strictObject({
+  /** Steps between checkpoints; 0 writes one at the end only. */
+  every: whole.min(0).default(200),
+  /** And at the latest after so many minutes. */
+  minutes: z.number().positive().max(10_000).default(15),
+  /** How many of the last are kept. */
+  keep: positive.max(1000).default(2),
+  /** The final model has the mean of the weights of so many last checkpoints. */
+  average: positive.max(1000).default(1),
+})
+
+const run = {
+  /** Folder of the run: checkpoints, metrics, and the model at the end. */
+  output: path,
+  /** Texts that `${name}` stands for in this file. */
+  variables: z.record(z.string(), z.string()).optional(),
+  seed: whole.min(0).max(Number.MAX_SAFE_INTEGER).default(1),
+  backend: z.string().default("auto"),
+  threads: positive.max(1024).optional(),
+  /** Keeps the inside of a block out of memory and computes it again on the way back. */
+  recompute: z.boolean().default(false),
+  model,
+  data,
+  batch: batch.prefault({}),
+  optimizer: optimizer.prefault({}),
+  schedule: schedule.prefault({}),
+  validate: validate.prefault({}),
+  checkpoints: checkpoints.prefault({}),
+  /** Kind of the matrices in the final model. */
+  save: z.enum(["f32", "bf16", "f16"]).default("f32"),
+  adapter: adapter.optional(),
+}
+
+const pretrain = z.strictObject({ method: z.literal("pretrain"), ...run })
+
+export const recipeSchema = z.discriminatedUnion("method", [pretrain], {
+  error: (issue) =>
+    issue.code === "invalid_union" ? `method must be one of pretrain` : undefined,
+})
+
+export type Recipe = z.infer<typeof recipeSchema>
+export type RecipeInput = z.input<typeof recipeSchema>
