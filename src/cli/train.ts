@@ -92,7 +92,10 @@ async function runTraining(context: Context, path: string, flags: Flags): Promis
       onNotice: (text) => line.say(text),
     })
     line.end()
-    if (result.finished) err.write(`${err.paint("green", "✓")} ${oneLine(result.path)}: try  cria chat --model ${oneLine(result.path)}\n`)
+    if (result.finished)
+      err.write(
+        `${err.paint("green", "✓")} ${oneLine(result.path)}: try  cria chat --model ${oneLine(result.path)}\n`,
+      )
     else
       err.write(
         `Stopped after step ${count(result.step)}; ${oneLine(result.path)} has it. Go on with  cria train ${oneLine(path)} --resume\n`,
@@ -126,7 +129,19 @@ function describeMeasure({ step, validation, sources }: MeasureLine): string {
   return `step ${count(step)}: held-out loss ${validation.toFixed(4)}${detail}`
 }
 
-const stepLine = ({ step, steps, loss, learningRate, gradientNorm, rows, seconds, totalRows, totalSeconds, epoch, more }: StepProgress) => ({
+const stepLine = ({
+  step,
+  steps,
+  loss,
+  learningRate,
+  gradientNorm,
+  rows,
+  seconds,
+  totalRows,
+  totalSeconds,
+  epoch,
+  more,
+}: StepProgress) => ({
   step,
   steps,
   loss,
@@ -138,4 +153,3 @@ const stepLine = ({ step, steps, loss, learningRate, gradientNorm, rows, seconds
   totalSeconds,
   epoch,
 })
-

@@ -17,12 +17,16 @@ export function holdOut(
   const stretches = Math.ceil(store.records / stretch)
   if (fraction === 0 || stretches < 2) return { training: store, heldOut: undefined }
   const count = Math.min(stretches - 1, Math.max(1, Math.round(fraction * stretches)))
-  const order = Array.from({ length: stretches }, (_, i) => i).toSorted((a, b) => mix(a ^ mix(seed)) - mix(b ^ mix(seed)))
+  const order = Array.from({ length: stretches }, (_, i) => i).toSorted(
+    (a, b) => mix(a ^ mix(seed)) - mix(b ^ mix(seed)),
+  )
   const chosen = new Set(order.slice(0, count))
   const part = (wanted: boolean) =>
     subset(
       store,
-      Int32Array.from({ length: store.records }, (_, i) => i).filter((i) => chosen.has(Math.floor(i / stretch)) === wanted),
+      Int32Array.from({ length: store.records }, (_, i) => i).filter(
+        (i) => chosen.has(Math.floor(i / stretch)) === wanted,
+      ),
     )
   return { training: part(false), heldOut: part(true) }
 }

@@ -50,10 +50,12 @@ export async function writeModelFiles(folder: string, files: ModelFiles, kind: S
   const { config, tokenizer, chatTemplate, generationConfig } = files
   const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
   const dtype = { f32: "float32", bf16: "bfloat16", f16: "float16" } as const
-  const generation = generationConfig ?? { bos_token_id: config.bos ?? null, eos_token_id: [...config.stopTokens] }
+  const generation = generationConfig ?? {
+    bos_token_id: config.bos ?? null,
+    eos_token_id: [...config.stopTokens],
+  }
   await writeFileAtomically(join(folder, "config.json"), json(huggingFaceConfig(config, dtype[kind])))
   await writeFileAtomically(join(folder, "generation_config.json"), json(generation))
   if (tokenizer !== undefined) await writeFileAtomically(join(folder, "tokenizer.json"), tokenizer)
-  if (chatTemplate !== undefined)
-    await writeFileAtomically(join(folder, "chat_template.jinja"), chatTemplate)
+  if (chatTemplate !== undefined) await writeFileAtomically(join(folder, "chat_template.jinja"), chatTemplate)
 }

@@ -73,7 +73,10 @@ export async function openData(
       const { name, store } = await add(`held-out-${nameOf(path)}`, [path])
       sources.push({ name, weight: 0, training: store, heldOut: store })
     }
-    const tokens = sources.reduce((sum, { training, weight }) => (weight > 0 ? sum + training.tokens : sum), 0)
+    const tokens = sources.reduce(
+      (sum, { training, weight }) => (weight > 0 ? sum + training.tokens : sum),
+      0,
+    )
     return {
       sources,
       tokens,
@@ -102,7 +105,11 @@ export function mixtureOf(
       )
   }
   const shares = sources.map(({ name, training, weight }) => {
-    return { name, store: training, weight: weight * (factors[name] ?? 1) * training.tokens ** (1 / temperature) }
+    return {
+      name,
+      store: training,
+      weight: weight * (factors[name] ?? 1) * training.tokens ** (1 / temperature),
+    }
   })
   return new Mixture(
     shares.filter(({ weight }) => weight > 0),
@@ -111,7 +118,10 @@ export function mixtureOf(
 }
 
 /** Name of a source after its file: `en.stories.txt.gz` is `en.stories`. */
-const nameOf = (file: string): string => basename(file).replace(/\.(?:txt|text|md|jsonl|ndjson|gz)\b/g, "").slice(0, 64)
+const nameOf = (file: string): string =>
+  basename(file)
+    .replace(/\.(?:txt|text|md|jsonl|ndjson|gz)\b/g, "")
+    .slice(0, 64)
 
 /** The token cache of a source: made where there is none, or where it was made from other files or in another way. */
 async function cached(

@@ -3,14 +3,12 @@ import { mkdir, open, readdir, readFile, stat, truncate } from "node:fs/promises
 import { join } from "node:path"
 import { z } from "zod"
 import { CriaError, InvalidFileError, StorageFullError } from "../errors/index.js"
-import { openCheckpoint } from "../formats/disk-folder.js"
 import { fileSource } from "../formats/file-source.js"
 import { openSafetensors } from "../formats/safetensors.js"
 import type { TensorFile } from "../formats/tensor-file.js"
 import { writeFileAtomically } from "../formats/write-file.js"
 import { publishFolder, removeFolder, sweepFolder } from "../formats/write-folder.js"
 import { decode } from "../weights/index.js"
-import { readModelValues, type ModelValues } from "./model-values.js"
 import { writeTensors } from "./model-folder.js"
 import type { Parameter, ParameterValues } from "./parameters.js"
 
@@ -168,8 +166,7 @@ function isDiskFull(error: unknown): boolean {
 async function readState(path: string): Promise<TrainerState> {
   const advice = "delete this folder to go on from the one before it"
   const file = join(path, "trainer.json")
-  if (!(await stat(file).catch(() => undefined)))
-    throw new InvalidFileError(`${file} is missing: ${advice}`)
+  if (!(await stat(file).catch(() => undefined))) throw new InvalidFileError(`${file} is missing: ${advice}`)
   try {
     return stateSchema.parse(JSON.parse(await readFile(file, "utf8")))
   } catch (error) {
@@ -177,27 +174,26 @@ async function readState(path: string): Promise<TrainerState> {
   }
 }
 
-/** Values and moments of a checkpoint by parameter. */
-export async function readCheckpoint(
-  path: string,
-): Promise<{ values: ModelValues; moments: (name: string) => Promise<Omit<ParameterValues, "value">>; close: () => Promise<void> }> {
-  const checkpoint = await openCheckpoint(path)
-  const { values } = await readModelValues(checkpoint).finally(() => checkpoint.close())
-  const optimizer = await openSafetensors(await fileSource(join(path, "optimizer.safetensors")))
+/** The moments that a checkpoint keeps, by parameter. */
+export interface SavedMoments {
+  of(name: string): Promise<Omit<ParameterValues, "value">>
+  close(): Promise<void>
+}
+
+export async function openMoments(path: string): Promise<SavedMoments> {
+  const file = await openSafetensors(await fileSource(join(path, "optimizer.safetensors")))
   return {
-    values,
-    moments: async (name) => ({
-      m: await readF32(optimizer, `m.${name}`),
-      v: await readF32(optimizer, `v.${name}`),
-    }),
-    close: () => optimizer.close(),
+    of: async (name) => ({ m: await readF32(file, `m.${name}`), v: await readF32(file, `v.${name}`) }),
+    close: () => file.close(),
   }
 }
 
 async function readF32(file: TensorFile, name: string): Promise<Float32Array> {
   const entry = file.tensors.get(name)
   if (!entry || entry.encoding !== "f32")
-    throw new InvalidFileError(`the optimizer of the checkpoint has no tensor ${name} in f32: it belongs to another model`)
+    throw new InvalidFileError(
+      `the optimizer of the checkpoint has no tensor ${name} in f32: it belongs to another model`,
+    )
   const bytes = new Uint8Array(entry.byteLength)
   await file.read(name, 0, bytes)
   const values = new Float32Array(entry.byteLength / 4)

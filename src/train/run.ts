@@ -93,7 +93,9 @@ export async function train(recipe: Recipe, options: RunOptions): Promise<RunRes
       onTokens: (source, done, total) => options.onPrepare?.(`tokenizing ${source}`, done, total),
     })
     try {
-      return await new Run(recipe, options, runFolder, backend, start, prepared, data, context).execute(saved?.state)
+      return await new Run(recipe, options, runFolder, backend, start, prepared, data, context).execute(
+        saved?.state,
+      )
     } finally {
       await data.close()
     }
@@ -158,7 +160,9 @@ class Run {
     const { anneal } = recipe.schedule
     this.#streams = [
       new Batches(mixtureOf(data, temperature, recipe.seed), packing),
-      ...(anneal ? [new Batches(mixtureOf(data, temperature, recipe.seed + 1, anneal.weights), packing)] : []),
+      ...(anneal
+        ? [new Batches(mixtureOf(data, temperature, recipe.seed + 1, anneal.weights), packing)]
+        : []),
     ]
     const annealFrom = this.#schedule.steps - this.#schedule.anneal
     this.#trainer = new Trainer({
@@ -183,7 +187,10 @@ class Run {
     let savedStep = this.#trainer.step
     while (this.#trainer.step < this.#schedule.steps) {
       if (signal?.aborted) {
-        const path = this.#trainer.step > savedStep ? await this.#save() : ((await this.#folder.list()).at(-1) ?? this.#folder.path)
+        const path =
+          this.#trainer.step > savedStep
+            ? await this.#save()
+            : ((await this.#folder.list()).at(-1) ?? this.#folder.path)
         return { finished: false, step: this.#trainer.step, path }
       }
       const report = await this.#trainer.advance()
@@ -192,11 +199,28 @@ class Run {
       const { step, loss, learningRate, gradientNorm, more } = report
       const epoch = this.#streams[0].epochs
       await this.#folder.log([
-        { step, loss, learningRate, gradientNorm, ...more, count: report.count, rows: this.#rows, epoch, seconds: this.#seconds },
+        {
+          step,
+          loss,
+          learningRate,
+          gradientNorm,
+          ...more,
+          count: report.count,
+          rows: this.#rows,
+          epoch,
+          seconds: this.#seconds,
+        },
       ])
-      onStep?.({ ...report, steps: this.#schedule.steps, totalRows: this.#rows, totalSeconds: this.#seconds, epoch })
+      onStep?.({
+        ...report,
+        steps: this.#schedule.steps,
+        totalRows: this.#rows,
+        totalSeconds: this.#seconds,
+        epoch,
+      })
       const last = step === this.#schedule.steps
-      if (last || (this.#recipe.validate.every > 0 && step % this.#recipe.validate.every === 0)) await this.#measure()
+      if (last || (this.#recipe.validate.every > 0 && step % this.#recipe.validate.every === 0))
+        await this.#measure()
       if (last || (every > 0 && step % every === 0) || performance.now() - savedAt > minutes * 60_000) {
         await this.#save()
         savedAt = performance.now()
@@ -247,7 +271,11 @@ class Run {
     const measured = this.#data.sources.filter(({ heldOut }) => heldOut)
     const packing = packingOf(this.#recipe, this.#context, this.#method.divides)
     for (const { name, heldOut } of measured) {
-      const batches: AsyncGenerator<PackedBatch> = packAll(heldOut!, packing, this.#recipe.validate.tokens / measured.length)
+      const batches: AsyncGenerator<PackedBatch> = packAll(
+        heldOut!,
+        packing,
+        this.#recipe.validate.tokens / measured.length,
+      )
       const result = await this.#trainer.measure(batches)
       if (result.count === 0) continue
       sources[name] = { loss: result.loss, ...this.#method.describe(result) }
@@ -281,13 +309,17 @@ class Run {
 }
 
 /** The schedule in steps. Parts below 1 are of the run's length; `tokens` are those to learn from, once through. */
-export function scheduleOf({ schedule, batch }: Pick<Recipe, "schedule" | "batch">, tokens: number): Schedule {
+export function scheduleOf(
+  { schedule, batch }: Pick<Recipe, "schedule" | "batch">,
+  tokens: number,
+): Schedule {
   const { warmup, shape, floor, decay, anneal } = schedule
   const given = [schedule.steps, schedule.tokens, schedule.epochs].filter((length) => length !== undefined)
   if (given.length > 1)
     throw new InvalidOptionError("schedule has several lengths: give one of steps, tokens and epochs")
   const micro = Math.max(1, Math.round(batch.tokens / batch.microTokens)) * batch.microTokens
-  const steps = schedule.steps ?? Math.max(1, Math.round((schedule.tokens ?? (schedule.epochs ?? 1) * tokens) / micro))
+  const steps =
+    schedule.steps ?? Math.max(1, Math.round((schedule.tokens ?? (schedule.epochs ?? 1) * tokens) / micro))
   const part = (value: number) => (value < 1 ? Math.round(value * steps) : Math.round(value))
   const lengths = { warmup: part(warmup), anneal: anneal ? Math.max(1, part(anneal.steps)) : 0 }
   if (lengths.warmup + lengths.anneal > steps)

@@ -10,9 +10,9 @@ import type { ModelConfig } from "../model/config.js"
 import { exportTokenizerJson, Tokenizer } from "../tokenizer/index.js"
 import { type ModelFiles, writeModelFiles, writeTensors } from "./model-folder.js"
 import { type ModelValues, newModelValues, readModelValues } from "./model-values.js"
-import { countParameters, type TrainingBackend } from "./parameters.js"
+import { countParameters, type ParameterValues, type TrainingBackend } from "./parameters.js"
 import type { Recipe } from "./recipe/schema.js"
-import { readCheckpoint, type RunFolder, type SavedCheckpoint } from "./run-folder.js"
+import { openMoments, type RunFolder, type SavedCheckpoint } from "./run-folder.js"
 import { type Trainable, trainWhole } from "./trainable.js"
 
 export interface Start {
@@ -36,16 +36,19 @@ export async function openStart(
   saved: SavedCheckpoint | undefined,
 ): Promise<Start> {
   const { files, values, tokenizer } = saved ? await fromFolder(saved.path) : await firstModel(recipe, folder)
-  const moments = saved ? await readCheckpoint(saved.path) : undefined
-  const loaded = new Map<string, { m?: Float32Array; v?: Float32Array }>()
-  if (moments) {
+  const moments = new Map<string, Omit<ParameterValues, "value">>()
+  if (saved) {
+    const file = await openMoments(saved.path)
     try {
-      for (const name of values.keys()) loaded.set(name, await moments.moments(name))
+      for (const name of values.keys()) moments.set(name, await file.of(name))
     } finally {
-      await moments.close()
+      await file.close()
     }
   }
-  const trainable = trainWhole(backend, files.config, ({ name }) => ({ value: values.get(name)!, ...loaded.get(name) }))
+  const trainable = trainWhole(backend, files.config, ({ name }) => ({
+    value: values.get(name)!,
+    ...moments.get(name),
+  }))
   const write = async (into: string, kind: Recipe["save"]) => {
     const tensors = trainable.parameters.map(({ name, shape, value }) => {
       return { name, shape, read: () => backend.read(value) }
@@ -56,7 +59,9 @@ export async function openStart(
   return {
     trainable,
     tokenizer,
-    tokenizerKey: createHash("sha256").update(files.tokenizer ?? "").digest("hex"),
+    tokenizerKey: createHash("sha256")
+      .update(files.tokenizer ?? "")
+      .digest("hex"),
     chatTemplate: files.chatTemplate,
     modelParameters: countParameters(trainable.parameters),
     write: (into) => write(into, "f32"),
@@ -71,7 +76,7 @@ interface FirstModel {
 }
 
 function firstModel({ model, seed }: Recipe, folder: string): Promise<FirstModel> {
-  return "from" in model ? fromFolder(resolve(folder, model.from)) : newModel(model.new, seed, folder)
+  return model.new ? newModel(model.new, seed, folder) : fromFolder(resolve(folder, model.from!))
 }
 
 async function fromFolder(path: string): Promise<FirstModel> {
@@ -90,15 +95,21 @@ async function fromFolder(path: string): Promise<FirstModel> {
   }
 }
 
-type NewModel = Extract<Recipe["model"], { new: unknown }>["new"]
+type NewModel = NonNullable<Recipe["model"]["new"]>
 
 async function newModel(wanted: NewModel, seed: number, folder: string): Promise<FirstModel> {
   const text = await readFile(await tokenizerFile(resolve(folder, wanted.tokenizer)), "utf8")
   const tokenizer = Tokenizer.fromTokenizerJson(text)
   const chatTemplate =
-    wanted.chatTemplate === undefined ? undefined : await readFile(resolve(folder, wanted.chatTemplate), "utf8")
+    wanted.chatTemplate === undefined
+      ? undefined
+      : await readFile(resolve(folder, wanted.chatTemplate), "utf8")
   const config = configOf(wanted, tokenizer)
-  return { files: { config, tokenizer: text, chatTemplate }, values: newModelValues(config, wanted.deviation, seed), tokenizer }
+  return {
+    files: { config, tokenizer: text, chatTemplate },
+    values: newModelValues(config, wanted.deviation, seed),
+    tokenizer,
+  }
 }
 
 async function tokenizerFile(path: string): Promise<string> {
@@ -112,7 +123,9 @@ function configOf(wanted: NewModel, tokenizer: Tokenizer): ModelConfig {
   const { width, layers, queryHeads, kvHeads, feedForwardWidth, contextLength } = wanted
   const headWidth = wanted.headWidth ?? width / queryHeads
   if (queryHeads % kvHeads !== 0)
-    throw new InvalidOptionError(`model.new: ${queryHeads} query heads cannot share ${kvHeads} key-value heads`)
+    throw new InvalidOptionError(
+      `model.new: ${queryHeads} query heads cannot share ${kvHeads} key-value heads`,
+    )
   if (!Number.isInteger(headWidth) || headWidth % 2 !== 0)
     throw new InvalidOptionError(
       `model.new: heads are ${headWidth} wide, but rotary embedding needs an even whole number: set headWidth`,

@@ -128,7 +128,8 @@ class Sums {
     this.sum += loss.sum
     this.count += loss.count
     this.rows += rows
-    for (const [name, value] of Object.entries(loss.more ?? {})) this.more[name] = (this.more[name] ?? 0) + value
+    for (const [name, value] of Object.entries(loss.more ?? {}))
+      this.more[name] = (this.more[name] ?? 0) + value
   }
 
   means(): Measurement {

@@ -17,7 +17,12 @@ export function nextToken(bytesOf: Int32Array): Method {
       const more = { bytes: targets.reduce((sum, id) => sum + bytesOf[id], 0) }
       if (!training) return { sum, count, seeds: [], more }
       const minusOne = backend.tensor(new Float32Array(count).fill(-1), [count])
-      return { sum, count, more, seeds: [[logits, backend.logProbabilitiesGradient(minusOne, logits, targets)]] }
+      return {
+        sum,
+        count,
+        more,
+        seeds: [[logits, backend.logProbabilitiesGradient(minusOne, logits, targets)]],
+      }
     },
   }
 }

@@ -5,7 +5,7 @@ import type { z } from "zod"
 import { InvalidFileError, InvalidOptionError } from "../../errors/index.js"
 import { type Recipe, recipeSchema } from "./schema.js"
 
-const maxLength = 2 ** 20
+const maxLength = 2 ** 17
 const maxNodes = 100_000
 
 /** A change of one value: `optimizer.learningRate` and what stands there instead. */
@@ -17,7 +17,10 @@ export interface Override {
 /** Parses `a.b.0.c=value`; the value is YAML. */
 export function parseOverride(text: string): Override {
   const at = text.indexOf("=")
-  if (at < 1) throw new InvalidOptionError(`"${text.slice(0, 100)}": expected key=value, such as optimizer.learningRate=3e-4`)
+  if (at < 1)
+    throw new InvalidOptionError(
+      `"${text.slice(0, 100)}": expected key=value, such as optimizer.learningRate=3e-4`,
+    )
   const path = text
     .slice(0, at)
     .split(".")
@@ -27,25 +30,46 @@ export function parseOverride(text: string): Override {
 
 /** @throws InvalidFileError with all that is wrong, a line each. */
 export function parseRecipe(text: string, name: string, overrides: readonly Override[] = []): Recipe {
-  if (text.length > maxLength) throw new InvalidFileError(`${name} is longer than ${maxLength} characters: not a recipe`)
+  if (text.length > maxLength)
+    throw new InvalidFileError(`${name} is longer than ${maxLength} characters: not a recipe`)
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, version: "1.2", uniqueKeys: true, prettyErrors: false })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    version: "1.2",
+    uniqueKeys: true,
+    prettyErrors: false,
+  })
   const [broken] = document.errors
-  if (broken) throw new InvalidFileError(`${name}:${lines.linePos(broken.pos[0]).line}: not valid YAML: ${broken.message}`)
+  if (broken)
+    throw new InvalidFileError(
+      `${name}:${lines.linePos(broken.pos[0]).line}: not valid YAML: ${broken.message}`,
+    )
   checkSize(document, name)
-  if (!isMap(document.contents)) throw new InvalidFileError(`${name}: a recipe is a list of \`key: value\` lines that begins with \`method:\``)
+  if (!isMap(document.contents))
+    throw new InvalidFileError(
+      `${name}: a recipe is a list of \`key: value\` lines that begins with \`method:\``,
+    )
   for (const { path, value } of overrides) document.setIn(path, value)
-  const value = withVariables(document.toJS({ maxAliasCount: 100 }) as unknown, name)
+  const value = withVariables(plain(document, name), name)
   const result = recipeSchema.safeParse(value)
   if (result.success) return result.data
   const problems = result.error.issues.slice(0, 8).flatMap((issue) => explain(issue, document, lines))
   throw new InvalidFileError(problems.map((problem) => `${name}${problem}`).join("\n"))
 }
 
+function plain(document: Document, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    throw new InvalidFileError(`${name}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
 function checkSize(document: Document, name: string): void {
   let nodes = 0
   visit(document, () => {
-    if (++nodes > maxNodes) throw new InvalidFileError(`${name} holds more than ${maxNodes} values: not a recipe`)
+    if (++nodes > maxNodes)
+      throw new InvalidFileError(`${name} holds more than ${maxNodes} values: not a recipe`)
   })
 }
 
@@ -53,14 +77,18 @@ function checkSize(document: Document, name: string): void {
 function withVariables(value: unknown, name: string): unknown {
   const given: unknown = (value as { variables?: unknown }).variables
   const variables = new Map(
-    typeof given === "object" && given !== null ? Object.entries(given).map(([key, text]) => [key, String(text)]) : [],
+    typeof given === "object" && given !== null
+      ? Object.entries(given).map(([key, text]) => [key, String(text)])
+      : [],
   )
   const fill = (value: unknown): unknown => {
     if (typeof value === "string")
       return value.replace(/\$\{([^}]*)\}/g, (_, key: string) => {
         const text = variables.get(key)
         if (text !== undefined) return text
-        throw new InvalidFileError(`${name}: nothing is given for \${${key.slice(0, 100)}}: add it under \`variables:\``)
+        throw new InvalidFileError(
+          `${name}: nothing is given for \${${key.slice(0, 100)}}: add it under \`variables:\``,
+        )
       })
     if (Array.isArray(value)) return value.map(fill)
     if (typeof value !== "object" || value === null) return value
@@ -78,7 +106,9 @@ function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter
     })
   // of the alternatives of a union the one that got furthest says most
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
-    const inner = issue.errors.flatMap((issues) => issues.filter(({ path, code }) => path.length > 0 || code === "unrecognized_keys"))
+    const inner = issue.errors.flatMap((issues) =>
+      issues.filter(({ path, code }) => path.length > 0 || code === "unrecognized_keys"),
+    )
     const deepest = inner.toSorted((a, b) => b.path.length - a.path.length)[0]
     if (deepest && deepest.path.length > 0)
       return explain({ ...deepest, path: [...issue.path, ...deepest.path] }, document, lines)
@@ -87,11 +117,11 @@ function explain(issue: z.core.$ZodIssue, document: Document, lines: LineCounter
   return [`:${lineOf(document, lines, issue.path)}: ${place}${issue.message}`]
 }
 
-
 /** Line of the value at a path, or of what is nearest to it. */
 function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
   for (let length = path.length; length > 0; length--) {
-    const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1) as unknown[], true)
+    const parent: unknown =
+      length === 1 ? document.contents : document.getIn(path.slice(0, length - 1) as unknown[], true)
     if (isMap(parent)) {
       const pair = parent.items.find(({ key }) => isScalar(key) && key.value === path[length - 1])
       if (pair && isScalar(pair.key) && pair.key.range) return lines.linePos(pair.key.range[0]).line

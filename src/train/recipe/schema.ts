@@ -29,26 +29,23 @@ const newModel = z.strictObject({
   chatTemplate: path.optional(),
 })
 
-const model = z.union([
-  z.strictObject({ from: path }),
-  z.strictObject({ new: newModel }),
-], "expected `from:` with the folder of a model, or `new:` with the numbers of one")
+const model = z
+  .strictObject({ from: path.optional(), new: newModel.optional() })
+  .refine(
+    ({ from, new: made }) => (from === undefined) !== (made === undefined),
+    "expected either `from:` with the folder of a model, or `new:` with the numbers of one",
+  )
 
-export const adapterTargets = [
-  "query",
-  "key",
-  "value",
-  "attentionOutput",
-  "gate",
-  "up",
-  "down",
-] as const
+export const adapterTargets = ["query", "key", "value", "attentionOutput", "gate", "up", "down"] as const
 
 const adapter = z.strictObject({
   rank: positive.max(4096).default(16),
   /** The update is multiplied by alpha / rank. Default: twice the rank. */
   alpha: z.number().positive().max(1e6).optional(),
-  targets: z.array(z.enum(adapterTargets)).min(1).default([...adapterTargets]),
+  targets: z
+    .array(z.enum(adapterTargets))
+    .min(1)
+    .default([...adapterTargets]),
   /** Kind in which the frozen weights are held. Default: as in the file. */
   base: z.enum(["auto", ...weightKinds]).default("auto"),
   /** Whether the final model has the adapter merged into its weights; else it is written apart, in the format of PEFT. */
@@ -56,7 +53,10 @@ const adapter = z.strictObject({
 })
 
 const source = z.strictObject({
-  name: z.string().regex(/^[\w.-]{1,64}$/, "a name of 1 to 64 letters, digits, dots, underscores or hyphens").optional(),
+  name: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, "a name of 1 to 64 letters, digits, dots, underscores or hyphens")
+    .optional(),
   /** Files by path; `*` stands for any part of a name. */
   files: paths,
   /** Factor on the source's share of the tokens. */
@@ -68,7 +68,10 @@ const data = z.strictObject({
   /** Shares of the sources go with tokens^(1/temperature): 1 reads all equally often, more evens them out. */
   temperature: z.number().min(1).max(1000).default(1),
   /** Longest sequence in tokens. Default: the context of the model, at most 1024. */
-  context: positive.min(2).max(2 ** 20).optional(),
+  context: positive
+    .min(2)
+    .max(2 ** 20)
+    .optional(),
   /** Part of the examples that is kept from training and measured. */
   validation: fraction.max(0.5).default(0.01),
   /** Files to measure instead of a part of the sources. */
@@ -103,7 +106,11 @@ const schedule = z.strictObject({
   tokens: z.number().positive().max(1e15).optional(),
   epochs: z.number().positive().max(10_000).optional(),
   /** Steps, or a part of the run where it is below 1. */
-  warmup: z.number().min(0).max(2 ** 31 - 1).default(0.02),
+  warmup: z
+    .number()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(0.02),
   shape: z.enum(["cosine", "linear", "wsd", "constant"]).default("cosine"),
   /** The rate at the end, as a part of the peak. */
   floor: fraction.default(0.1),
@@ -112,7 +119,10 @@ const schedule = z.strictObject({
   anneal: z
     .strictObject({
       /** Last steps, or part of the run where it is below 1: the rate falls to 0. */
-      steps: z.number().positive().max(2 ** 31 - 1),
+      steps: z
+        .number()
+        .positive()
+        .max(2 ** 31 - 1),
       /** Other factors on the shares of sources meanwhile, by their names. */
       weights: z.record(z.string(), z.number().min(0).max(1e6)).default({}),
     })
@@ -162,8 +172,7 @@ const run = {
 const pretrain = z.strictObject({ method: z.literal("pretrain"), ...run })
 
 export const recipeSchema = z.discriminatedUnion("method", [pretrain], {
-  error: (issue) =>
-    issue.code === "invalid_union" ? `method must be one of pretrain` : undefined,
+  error: (issue) => (issue.code === "invalid_union" ? `method must be one of pretrain` : undefined),
 })
 
 export type Recipe = z.infer<typeof recipeSchema>
