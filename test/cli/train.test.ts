@@ -58,7 +58,11 @@ describe("cria train", () => {
     expect(code).toBe(0)
     expect(err).toContain(`Stopped after step ${step}`)
     expect(err).toContain("--resume")
-    expect(existsSync(join(folder.path, `run/checkpoints/step-${String(step).padStart(8, "0")}/model.safetensors`))).toBe(true)
+    expect(
+      existsSync(
+        join(folder.path, `run/checkpoints/step-${String(step).padStart(8, "0")}/model.safetensors`),
+      ),
+    ).toBe(true)
   })
 
   test("--check prints the whole recipe and trains nothing", async () => {
@@ -72,7 +76,10 @@ describe("cria train", () => {
   test("mistakes are one line each", async () => {
     await using folder = await trainingFolder()
     const path = join(folder.path, "bad.yaml")
-    await writeFile(path, "method: pretrain\noutput: run\nmodel: { from: nowhere }\ndata: { sources: [{ files: none.txt }] }\n")
+    await writeFile(
+      path,
+      "method: pretrain\noutput: run\nmodel: { from: nowhere }\ndata: { sources: [{ files: none.txt }] }\n",
+    )
     const missing = await cria(["train", join(folder.path, "none.yaml")])
     const bad = await cria(["train", path, "--set", "optimizer.learningRate=fast"])
     const nowhere = await cria(["train", path])
