@@ -42,6 +42,18 @@ struct Layout {
   int64_t (*formUnits)(int64_t kind, int64_t tokens);
   /** Units of LinearInt or LinearDense. */
   int64_t (*linearUnits)(int64_t kind, int64_t tokens, int64_t rows, int64_t columns);
+  /** `rows` rows of a weight as PackInputGradient leaves them. */
+  int64_t (*inputGradientBytes)(int64_t rows, int64_t columns);
+  /** Units of LinearInputGradient. */
+  int64_t (*inputGradientUnits)(int64_t tokens, int64_t columns);
+  /** How many tokens PackWeightGradient and LinearWeightGradient should do at once. */
+  int64_t (*weightGradientTokens)(int64_t rows, int64_t columns);
+  /** What PackWeightGradient leaves. */
+  int64_t (*weightGradientBytes)(int64_t tokens, int64_t rows, int64_t columns);
+  /** Units of PackWeightGradient. */
+  int64_t (*weightGradientPackUnits)(int64_t tokens);
+  /** Units of LinearWeightGradient. */
+  int64_t (*weightGradientUnits)(int64_t rows, int64_t columns);
   /** One layer's keys and values in a page of the cache; `element` is 2 or 4. */
   int64_t (*pageBytes)(int64_t kvHeads, int64_t headWidth, int64_t pageTokens, int64_t element);
 };

@@ -1,49 +1,9 @@
-// The backward operations of linear, rmsNorm and swiGlu.
+// The backward operations of rmsNorm and swiGlu.
 #include <math.h>
 
 #include "arithmetic.h"
 
 namespace cria::CRIA_ISA {
-
-/**
- * Operands: dy, packed weight, dx, tokens, rows, columns, kind, columns of a unit. Unit: a stretch of columns. A weight
- * of kind f32 here is also a plain tensor.
- */
-void LinearInputGradient(const double* args, int64_t begin, int64_t end, Thread& thread) {
-  const float* dy = pointer<float>(args[0]);
-  const uint8_t* weight = pointer<uint8_t>(args[1]);
-  float* dx = pointer<float>(args[2]);
-  const int64_t tokens = int64_t(args[3]), rows = int64_t(args[4]), columns = int64_t(args[5]);
-  const int64_t kind = int64_t(args[6]), width = int64_t(args[7]);
-  const int64_t first = begin * width, last = smaller(end * width, columns);
-  float* decoded = reinterpret_cast<float*>(thread.scratch);
-  for (int64_t t = 0; t < tokens; t++)
-    for (int64_t k = first; k < last; k++) dx[t * columns + k] = 0;
-  for (int64_t n = 0; n < rows; n++) {
-    const float* row = decoded;
-    if (kind == F32) row = reinterpret_cast<const float*>(weight) + n * columns;
-    else if (isInteger(kind)) decodeRowInt(kind, weight, rows, columns, n, decoded);
-    else decodeRowDense(kind, weight, rows, columns, n, decoded);
-    for (int64_t t = 0; t < tokens; t++) {
-      const float factor = dy[t * rows + n];
-      for (int64_t k = first; k < last; k++) dx[t * columns + k] += factor * row[k];
-    }
-  }
-}
-
-/** Operands: dy, x, into, tokens, rows, columns. Unit: a row of `into`. */
-void LinearWeightGradient(const double* args, int64_t begin, int64_t end, Thread&) {
-  const float* dy = pointer<float>(args[0]);
-  const float* x = pointer<float>(args[1]);
-  float* into = pointer<float>(args[2]);
-  const int64_t tokens = int64_t(args[3]), rows = int64_t(args[4]), columns = int64_t(args[5]);
-  for (int64_t n = begin; n < end; n++) {
-    for (int64_t t = 0; t < tokens; t++) {
-      const float factor = dy[t * rows + n];
-      for (int64_t k = 0; k < columns; k++) into[n * columns + k] += factor * x[t * columns + k];
-    }
-  }
-}
 
 /**
  * Operands: dy, x, gain, dx, 1 / root of each row (out), columns, epsilon. With g = dy * gain:

@@ -36,7 +36,7 @@ template <class T>
 static inline T larger(T a, T b) {
   return a > b ? a : b;
 }
-static inline int64_t ceilingDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t ceilingDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // linear-int.cc (integer kinds) and linear-dense.cc (the others): see Layout.
 int64_t packedBytesInt(int64_t kind, int64_t rows, int64_t columns);
@@ -53,6 +53,14 @@ int64_t formBytesDense(int64_t tokens, int64_t columns);
 int64_t formUnitsDense(int64_t tokens);
 int64_t linearUnitsDense(int64_t kind, int64_t tokens, int64_t rows, int64_t columns);
 void decodeRowDense(int64_t kind, const uint8_t* weight, int64_t rows, int64_t columns, int64_t row, float* out);
+
+// linear-gradient.cc: see Layout.
+int64_t inputGradientBytes(int64_t rows, int64_t columns);
+int64_t inputGradientUnits(int64_t tokens, int64_t columns);
+int64_t weightGradientTokens(int64_t rows, int64_t columns);
+int64_t weightGradientBytes(int64_t tokens, int64_t rows, int64_t columns);
+int64_t weightGradientPackUnits(int64_t tokens);
+int64_t weightGradientUnits(int64_t rows, int64_t columns);
 
 // attention.cc
 int64_t pageBytes(int64_t kvHeads, int64_t headWidth, int64_t pageTokens, int64_t element);

@@ -26,9 +26,12 @@
   X(PackDense)             \
   X(FormDense)             \
   X(LinearDense)           \
-  /* gradients.cc */       \
+  /* linear-gradient.cc */ \
+  X(PackInputGradient)     \
   X(LinearInputGradient)   \
+  X(PackWeightGradient)    \
   X(LinearWeightGradient)  \
+  /* gradients.cc */       \
   X(RmsNormGradient)       \
   X(RmsNormGainGradient)   \
   X(SwiGluGradient)        \

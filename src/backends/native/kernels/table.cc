@@ -29,6 +29,8 @@ static int64_t linearUnits(int64_t kind, int64_t tokens, int64_t rows, int64_t c
   return isInteger(kind) ? linearUnitsInt(kind, tokens, rows, columns) : linearUnitsDense(kind, tokens, rows, columns);
 }
 
-extern const Layout layout = {packedBytes, packUnits, formBytes, formUnits, linearUnits, pageBytes};
+extern const Layout layout = {packedBytes, packUnits, formBytes, formUnits, linearUnits,
+                              inputGradientBytes, inputGradientUnits, weightGradientTokens, weightGradientBytes,
+                              weightGradientPackUnits, weightGradientUnits, pageBytes};
 
 }  // namespace cria::CRIA_ISA
