@@ -54,6 +54,8 @@ struct Layout {
   int64_t (*weightGradientPackUnits)(int64_t tokens);
   /** Units of LinearWeightGradient. */
   int64_t (*weightGradientUnits)(int64_t rows, int64_t columns);
+  /** Units of RmsNormGradient. */
+  int64_t (*rmsNormGradientUnits)(int64_t rows);
   /** One layer's keys and values in a page of the cache; `element` is 2 or 4. */
   int64_t (*pageBytes)(int64_t kvHeads, int64_t headWidth, int64_t pageTokens, int64_t element);
 };

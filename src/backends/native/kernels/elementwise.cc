@@ -1,22 +1,9 @@
 // Operations on single values and single rows.
 #include <math.h>
 
-#include "arithmetic.h"
+#include "vector.h"
 
 namespace cria::CRIA_ISA {
-
-/** Sum of f(i) for i < count, in 16 lanes that are then added in a fixed order. */
-template <class Term>
-static inline float lanes16(int64_t count, Term term) {
-  float lanes[16] = {};
-  int64_t i = 0;
-  for (; i + 16 <= count; i += 16)
-    for (int64_t j = 0; j < 16; j++) lanes[j] += term(i + j);
-  for (int64_t j = 0; i < count; i++, j++) lanes[j] += term(i);
-  for (int64_t step = 8; step > 0; step >>= 1)
-    for (int64_t j = 0; j < step; j++) lanes[j] += lanes[j + step];
-  return lanes[0];
-}
 
 /** Operands: x, gain, out, columns, epsilon. Unit: a row. */
 void RmsNorm(const double* args, int64_t begin, int64_t end, Thread&) {
@@ -26,7 +13,7 @@ void RmsNorm(const double* args, int64_t begin, int64_t end, Thread&) {
   for (int64_t t = begin; t < end; t++) {
     const float* x = pointer<float>(args[0]) + t * columns;
     float* y = pointer<float>(args[2]) + t * columns;
-    const float squares = lanes16(columns, [=](int64_t d) { return x[d] * x[d]; });
+    const float squares = sumOverVectors(columns, [=](auto get) { return mul(get(x), get(x)); });
     const float scale = 1.0f / sqrtf(squares / float(columns) + epsilon);
     for (int64_t d = 0; d < columns; d++) y[d] = x[d] * scale * gain[d];
   }
@@ -58,7 +45,10 @@ void SwiGlu(const double* args, int64_t begin, int64_t end, Thread&) {
   const float* up = pointer<float>(args[1]);
   float* y = pointer<float>(args[2]);
   const int64_t width = int64_t(args[4]), last = smaller(end * width, int64_t(args[3]));
-  for (int64_t i = begin * width; i < last; i++) y[i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
+  overVectors(begin * width, last, [=](auto get, auto put) {
+    const Vector z = get(gate);
+    put(y, mul(div(z, add(broadcast(1.0f), exponential(sub(zero(), z)))), get(up)));
+  });
 }
 
 /** Operands: x, y, out, elements, elements of a unit, scale of y. */

@@ -1,45 +1,50 @@
 // The backward operations of rmsNorm and swiGlu.
 #include <math.h>
 
-#include "arithmetic.h"
+#include "vector.h"
 
 namespace cria::CRIA_ISA {
 
+/** Rows of a unit of RmsNormGradient. */
+constexpr int64_t normRows = 64;
+int64_t rmsNormGradientUnits(int64_t rows) { return ceilingDivide(rows, normRows); }
+
 /**
- * Operands: dy, x, gain, dx, 1 / root of each row (out), columns, epsilon. With g = dy * gain:
- * dx = r * (g - x * r^2 * mean(g * x)). Unit: a row.
+ * Operands: dy, x, gain, dx, parts (a row for each unit, or 0), rows, columns, epsilon. With g = dy * gain and r = 1 / root:
+ * dx = r * (g - x * r^2 * mean(g * x)); parts[unit] = sum of dy * x * r over the rows of the unit. Unit: see above.
  */
 void RmsNormGradient(const double* args, int64_t begin, int64_t end, Thread&) {
   const float* gain = pointer<float>(args[2]);
-  float* inverseRoots = pointer<float>(args[4]);
-  const int64_t columns = int64_t(args[5]);
-  const float epsilon = float(args[6]);
-  for (int64_t t = begin; t < end; t++) {
-    const float* dy = pointer<float>(args[0]) + t * columns;
-    const float* x = pointer<float>(args[1]) + t * columns;
-    float* dx = pointer<float>(args[3]) + t * columns;
-    double squares = 0, products = 0;
-    for (int64_t d = 0; d < columns; d++) {
-      squares += double(x[d]) * x[d];
-      products += double(dy[d]) * gain[d] * x[d];
+  const int64_t rows = int64_t(args[5]), columns = int64_t(args[6]);
+  const float epsilon = float(args[7]);
+  for (int64_t unit = begin; unit < end; unit++) {
+    float* part = args[4] == 0 ? nullptr : pointer<float>(args[4]) + unit * columns;
+    for (int64_t d = 0; part && d < columns; d++) part[d] = 0;
+    for (int64_t t = unit * normRows; t < smaller((unit + 1) * normRows, rows); t++) {
+      const float* dy = pointer<float>(args[0]) + t * columns;
+      const float* x = pointer<float>(args[1]) + t * columns;
+      float* dx = pointer<float>(args[3]) + t * columns;
+      const float squares = sumOverVectors(columns, [=](auto get) { return mul(get(x), get(x)); });
+      const float products = sumOverVectors(columns, [=](auto get) { return mul(mul(get(dy), get(gain)), get(x)); });
+      const float r = 1.0f / sqrtf(squares / float(columns) + epsilon);
+      const float shrink = products / float(columns) * r * r;
+      const Vector root = broadcast(r), share = broadcast(-shrink);
+      overVectors(0, columns, [=](auto get, auto put) {
+        put(dx, mul(root, fma(get(x), share, mul(get(dy), get(gain)))));
+        if (part) put(part, fma(mul(get(dy), get(x)), root, get(part)));
+      });
     }
-    const float r = float(1.0 / sqrt(squares / double(columns) + double(epsilon)));
-    const float shrink = float(products / double(columns)) * r * r;
-    for (int64_t d = 0; d < columns; d++) dx[d] = r * (dy[d] * gain[d] - x[d] * shrink);
-    inverseRoots[t] = r;
   }
 }
 
-/** Operands: dy, x, 1 / root of each row, into, tokens, columns, columns of a unit. Unit: a stretch of columns. */
-void RmsNormGainGradient(const double* args, int64_t begin, int64_t end, Thread&) {
-  const float* dy = pointer<float>(args[0]);
-  const float* x = pointer<float>(args[1]);
-  const float* inverseRoots = pointer<float>(args[2]);
-  float* into = pointer<float>(args[3]);
-  const int64_t tokens = int64_t(args[4]), columns = int64_t(args[5]), width = int64_t(args[6]);
+/** Operands: parts, into, number of parts, columns, columns of a unit. Unit: a stretch of columns. */
+void AddParts(const double* args, int64_t begin, int64_t end, Thread&) {
+  const float* parts = pointer<float>(args[0]);
+  float* into = pointer<float>(args[1]);
+  const int64_t count = int64_t(args[2]), columns = int64_t(args[3]), width = int64_t(args[4]);
   const int64_t first = begin * width, last = smaller(end * width, columns);
-  for (int64_t t = 0; t < tokens; t++)
-    for (int64_t d = first; d < last; d++) into[d] += dy[t * columns + d] * x[t * columns + d] * inverseRoots[t];
+  for (int64_t i = 0; i < count; i++)
+    for (int64_t d = first; d < last; d++) into[d] += parts[i * columns + d];
 }
 
 /** Operands: dy, gate, up, gradient of gate, gradient of up, elements, elements of a unit. */
@@ -50,12 +55,14 @@ void SwiGluGradient(const double* args, int64_t begin, int64_t end, Thread&) {
   float* dGate = pointer<float>(args[3]);
   float* dUp = pointer<float>(args[4]);
   const int64_t width = int64_t(args[6]), last = smaller(end * width, int64_t(args[5]));
-  for (int64_t i = begin * width; i < last; i++) {
-    const float sigmoid = 1.0f / (1.0f + exponential(-gate[i]));
-    const float silu = gate[i] * sigmoid;
-    dUp[i] = dy[i] * silu;
-    dGate[i] = dy[i] * up[i] * (sigmoid + silu * (1.0f - sigmoid));
-  }
+  const Vector one = broadcast(1.0f);
+  overVectors(begin * width, last, [=](auto get, auto put) {
+    const Vector z = get(gate);
+    const Vector sigmoid = div(one, add(one, exponential(sub(zero(), z))));
+    const Vector silu = mul(z, sigmoid);
+    put(dUp, mul(get(dy), silu));
+    put(dGate, mul(mul(get(dy), get(up)), fma(silu, sub(one, sigmoid), sigmoid)));
+  });
 }
 
 }  // namespace cria::CRIA_ISA

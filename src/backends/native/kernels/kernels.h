@@ -62,6 +62,9 @@ int64_t weightGradientBytes(int64_t tokens, int64_t rows, int64_t columns);
 int64_t weightGradientPackUnits(int64_t tokens);
 int64_t weightGradientUnits(int64_t rows, int64_t columns);
 
+// gradients.cc
+int64_t rmsNormGradientUnits(int64_t rows);
+
 // attention.cc
 int64_t pageBytes(int64_t kvHeads, int64_t headWidth, int64_t pageTokens, int64_t element);
 

@@ -1,7 +1,7 @@
 // Losses over the vocabulary and their gradients. A unit is a row of logits.
 #include <math.h>
 
-#include "arithmetic.h"
+#include "vector.h"
 
 namespace cria::CRIA_ISA {
 
@@ -11,12 +11,46 @@ struct RowSum {
   double total;
 };
 
-static inline RowSum sumRow(const float* logits, int64_t vocabulary) {
-  float largest = logits[0];
-  for (int64_t v = 1; v < vocabulary; v++) largest = logits[v] > largest ? logits[v] : largest;
+/** Elements that are summed as floats before their sum joins the total. */
+constexpr int64_t sumTogether = 1024;
+
+/** With `keep`, the exponentials are left there. */
+static RowSum sumRow(const float* logits, int64_t vocabulary, float* keep) {
+  Vector tops[4];
+  for (Vector& top : tops) top = broadcast(-INFINITY);
+  int64_t v = 0;
+  for (; v + 4 * LANES <= vocabulary; v += 4 * LANES) {
+    for (int64_t j = 0; j < 4; j++) tops[j] = maximum(load(logits + v + j * LANES), tops[j]);
+  }
+  float largest = largestOf(maximum(maximum(tops[0], tops[1]), maximum(tops[2], tops[3])));
+  for (; v < vocabulary; v++) largest = larger(logits[v], largest);
+  const Vector offset = broadcast(-largest);
   double total = 0;
-  for (int64_t v = 0; v < vocabulary; v++) total += exponential(logits[v] - largest);
+  for (int64_t first = 0; first < vocabulary; first += sumTogether) {
+    const float* part = logits + first;
+    const int64_t count = smaller(sumTogether, vocabulary - first);
+    Vector sums[2] = {zero(), zero()};
+    int64_t i = 0;
+    for (; i + 2 * LANES <= count; i += 2 * LANES) {
+      for (int64_t j = 0; j < 2; j++) {
+        const Vector e = exponential(add(load(part + i + j * LANES), offset));
+        if (keep) store(keep + first + i + j * LANES, e);
+        sums[j] = add(sums[j], e);
+      }
+    }
+    total += double(sumOf(add(sums[0], sums[1])));
+    for (; i < count; i++) {
+      const float e = exponential(part[i] - largest);
+      if (keep) keep[first + i] = e;
+      total += double(e);
+    }
+  }
   return {largest, total};
+}
+
+/** x *= factor for a row. */
+static void scaleRow(float* x, int64_t count, float factor) {
+  for (int64_t i = 0; i < count; i++) x[i] *= factor;
 }
 
 /** Operands: logits, targets (int32), out, vocabulary. */
@@ -26,7 +60,7 @@ void LogProbabilities(const double* args, int64_t begin, int64_t end, Thread&) {
   const int64_t vocabulary = int64_t(args[3]);
   for (int64_t r = begin; r < end; r++) {
     const float* logits = pointer<float>(args[0]) + r * vocabulary;
-    const RowSum sum = sumRow(logits, vocabulary);
+    const RowSum sum = sumRow(logits, vocabulary, nullptr);
     y[r] = float(double(logits[targets[r]]) - double(sum.largest) - log(sum.total));
   }
 }
@@ -39,9 +73,8 @@ void LogProbabilitiesGradient(const double* args, int64_t begin, int64_t end, Th
   for (int64_t r = begin; r < end; r++) {
     const float* logits = pointer<float>(args[1]) + r * vocabulary;
     float* dx = pointer<float>(args[3]) + r * vocabulary;
-    const RowSum sum = sumRow(logits, vocabulary);
-    const float factor = -dy[r] / float(sum.total);
-    for (int64_t v = 0; v < vocabulary; v++) dx[v] = factor * exponential(logits[v] - sum.largest);
+    const RowSum sum = sumRow(logits, vocabulary, dx);
+    scaleRow(dx, vocabulary, -dy[r] / float(sum.total));
     dx[targets[r]] += dy[r];
   }
 }
@@ -54,7 +87,7 @@ void CrossEntropy(const double* args, int64_t begin, int64_t end, Thread&) {
     const float* logits = pointer<float>(args[0]) + r * vocabulary;
     const int32_t* ids = pointer<int32_t>(args[1]) + r * k;
     const float* p = pointer<float>(args[2]) + r * k;
-    const RowSum sum = sumRow(logits, vocabulary);
+    const RowSum sum = sumRow(logits, vocabulary, nullptr);
     const double offset = double(sum.largest) + log(sum.total);
     double loss = 0;
     for (int64_t j = 0; j < k; j++) loss -= double(p[j]) * (double(logits[ids[j]]) - offset);
@@ -71,11 +104,10 @@ void CrossEntropyGradient(const double* args, int64_t begin, int64_t end, Thread
     const int32_t* ids = pointer<int32_t>(args[2]) + r * k;
     const float* p = pointer<float>(args[3]) + r * k;
     float* dx = pointer<float>(args[4]) + r * vocabulary;
-    const RowSum sum = sumRow(logits, vocabulary);
+    const RowSum sum = sumRow(logits, vocabulary, dx);
     double mass = 0;
     for (int64_t j = 0; j < k; j++) mass += p[j];
-    const float factor = float(double(dy[r]) * mass / sum.total);
-    for (int64_t v = 0; v < vocabulary; v++) dx[v] = factor * exponential(logits[v] - sum.largest);
+    scaleRow(dx, vocabulary, float(double(dy[r]) * mass / sum.total));
     for (int64_t j = 0; j < k; j++) dx[ids[j]] -= dy[r] * p[j];
   }
 }

@@ -33,7 +33,7 @@
   X(LinearWeightGradient)  \
   /* gradients.cc */       \
   X(RmsNormGradient)       \
-  X(RmsNormGainGradient)   \
+  X(AddParts)              \
   X(SwiGluGradient)        \
   /* attention.cc */       \
   X(StoreKeysValues)       \

@@ -1,7 +1,7 @@
 // The optimizer's step, and the norm that clipping needs.
 #include <math.h>
 
-#include "arithmetic.h"
+#include "vector.h"
 
 namespace cria::CRIA_ISA {
 
@@ -39,18 +39,21 @@ void AdamW(const double* args, int64_t begin, int64_t end, Thread&) {
   float* m = pointer<float>(args[2]);
   float* v = pointer<float>(args[3]);
   const int64_t width = int64_t(args[5]), last = smaller(end * width, int64_t(args[4]));
-  const float beta1 = float(args[7]), beta2 = float(args[8]), epsilon = float(args[9]);
-  const float rest1 = float(1.0 - args[7]), rest2 = float(1.0 - args[8]);
-  const float keep = float(1.0 - args[6] * args[10]);
-  const float rate = float(args[6] / (1.0 - pow(args[7], args[11])));
-  const float correction = float(1.0 / (1.0 - pow(args[8], args[11])));
-  const float scale = float(args[12]);
-  for (int64_t i = begin * width; i < last; i++) {
-    const float g = gradient[i] * scale;
-    m[i] = beta1 * m[i] + rest1 * g;
-    v[i] = beta2 * v[i] + rest2 * g * g;
-    parameter[i] = parameter[i] * keep - rate * m[i] / (sqrtf(v[i] * correction) + epsilon);
-  }
+  const Vector beta1 = broadcast(float(args[7])), beta2 = broadcast(float(args[8])), epsilon = broadcast(float(args[9]));
+  const Vector rest1 = broadcast(float(1.0 - args[7])), rest2 = broadcast(float(1.0 - args[8]));
+  const Vector keep = broadcast(float(1.0 - args[6] * args[10]));
+  const Vector rate = broadcast(float(args[6] / (1.0 - pow(args[7], args[11]))));
+  const Vector correction = broadcast(float(1.0 / (1.0 - pow(args[8], args[11]))));
+  const Vector scale = broadcast(float(args[12]));
+  overVectors(begin * width, last, [=](auto get, auto put) {
+    const Vector g = mul(get(gradient), scale);
+    const Vector mean = fma(beta1, get(m), mul(rest1, g));
+    const Vector square = fma(beta2, get(v), mul(rest2, mul(g, g)));
+    const Vector change = div(mul(rate, mean), add(squareRoot(mul(square, correction)), epsilon));
+    put(m, mean);
+    put(v, square);
+    put(parameter, sub(mul(get(parameter), keep), change));
+  });
 }
 
 }  // namespace cria::CRIA_ISA

@@ -232,4 +232,46 @@ static inline Vector exponential2(Vector x) {
   return zeroWhereLess(mul(p, power), x, lowest);
 }
 
+/** a . b, in vectors and then what is left, in one fixed order. */
+static inline float dot(const float* a, const float* b, int64_t count) {
+  Vector sums = zero();
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES) sums = fma(load(a + i), load(b + i), sums);
+  float sum = sumOf(sums);
+  for (; i < count; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/**
+ * Calls work(get, put) for each vector of elements `first` to `last`: get(p) loads it from the array p, put(p, v) stores it.
+ * What does not fill a vector at the end goes through the same arithmetic.
+ */
+template <class Work>
+static inline void overVectors(int64_t first, int64_t last, Work work) {
+  int64_t i = first;
+  for (; i + LANES <= last; i += LANES) {
+    work([i](const float* p) { return load(p + i); }, [i](float* p, Vector v) { store(p + i, v); });
+  }
+  const int rest = int(last - i);
+  if (rest > 0) {
+    work([i, rest](const float* p) { return loadSome(p + i, rest); },
+         [i, rest](float* p, Vector v) { storeSome(p + i, v, rest); });
+  }
+}
+
+/** Sum over all elements below `count` of term(get), which gives zero where get gives zeros; in one fixed order. */
+template <class Term>
+static inline float sumOverVectors(int64_t count, Term term) {
+  Vector sums[4] = {zero(), zero(), zero(), zero()};
+  int64_t i = 0;
+  for (; i + 4 * LANES <= count; i += 4 * LANES) {
+    for (int64_t j = 0; j < 4; j++) {
+      const int64_t at = i + j * LANES;
+      sums[j] = add(sums[j], term([at](const float* p) { return load(p + at); }));
+    }
+  }
+  overVectors(i, count, [&](auto get, auto) { sums[0] = add(sums[0], term(get)); });
+  return sumOf(add(add(sums[0], sums[2]), add(sums[1], sums[3])));
+}
+
 }  // namespace cria::CRIA_ISA
