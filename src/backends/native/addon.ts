@@ -35,6 +35,14 @@ export interface Addon {
   formBytes(machine: Handle, kind: number, tokens: number, columns: number): number
   formUnits(machine: Handle, kind: number, tokens: number): number
   linearUnits(machine: Handle, kind: number, tokens: number, rows: number, columns: number): number
+  inputGradientBytes(machine: Handle, rows: number, columns: number): number
+  inputGradientPackUnits(machine: Handle, rows: number): number
+  inputGradientUnits(machine: Handle, tokens: number, columns: number): number
+  weightGradientTokens(machine: Handle, rows: number, columns: number): number
+  weightGradientBytes(machine: Handle, tokens: number, rows: number, columns: number): number
+  weightGradientPackUnits(machine: Handle, tokens: number): number
+  weightGradientUnits(machine: Handle, rows: number, columns: number): number
+  rmsNormGradientUnits(machine: Handle, rows: number): number
   pageBytes(machine: Handle, kvHeads: number, headWidth: number, pageTokens: number, element: number): number
 }
 
@@ -61,10 +69,12 @@ export const operations = [
   "PackDense",
   "FormDense",
   "LinearDense",
+  "PackInputGradient",
   "LinearInputGradient",
+  "PackWeightGradient",
   "LinearWeightGradient",
   "RmsNormGradient",
-  "RmsNormGainGradient",
+  "AddParts",
   "SwiGluGradient",
   "StoreKeysValues",
   "Attention",

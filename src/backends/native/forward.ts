@@ -39,14 +39,12 @@ export class NativeForward implements Ops {
     checkEmbedding(table, ids)
     const [rows, columns] = weight.shape
     const y = this.machine.make([ids.length, columns])
-    const operands = [
-      weight.address,
-      this.machine.integers(ids),
-      y.address,
-      rows,
-      columns,
-      kindNumber(weight.kind),
-    ]
+    const idsAt = this.machine.integers(ids)
+    if (weight.source) {
+      this.machine.record("CopyRows", ids.length, [weight.address, idsAt, y.address, columns])
+      return y
+    }
+    const operands = [weight.address, idsAt, y.address, rows, columns, kindNumber(weight.kind)]
     this.machine.record("Embedding", ids.length, operands)
     return y
   }

@@ -16,8 +16,9 @@ import type { AdamWStep, GradientOps } from "../../ops/gradients.js"
 import type { SequenceRows, Weight } from "../../ops/ops.js"
 import { elements, type Tensor } from "../../tensor/tensor.js"
 import { flatUnit, NativeForward } from "./forward.js"
+import { recordInputGradient, recordWeightGradient } from "./linear.js"
 import type { NativeTensor } from "./tensor.js"
-import { kindNumber, NativeWeight } from "./weights.js"
+import { NativeWeight } from "./weights.js"
 
 /** Columns of a unit of operations that sum over tokens. */
 const columnUnit = 64
@@ -25,7 +26,7 @@ const columnUnit = 64
 const normUnit = 16384
 
 export class NativeGradients extends NativeForward implements GradientOps {
-  /** The tensor itself, seen as a weight: free. It may not be used any more once the tensor has changed. */
+  /** The tensor itself, packed when a linear needs it. It may not be used any more once the tensor has changed. */
   weight(x: Tensor): Weight {
     const { rows, columns } = matrix("weight", x)
     const source = this.machine.own(x)
@@ -39,27 +40,13 @@ export class NativeGradients extends NativeForward implements GradientOps {
     const [tokens] = dy.shape
     const [rows, columns] = w.shape
     const dx = this.machine.make([tokens, columns])
-    const operands = [
-      gradient.address,
-      w.address,
-      dx.address,
-      tokens,
-      rows,
-      columns,
-      kindNumber(w.kind),
-      columnUnit,
-    ]
-    this.machine.record("LinearInputGradient", Math.ceil(columns / columnUnit), operands)
+    recordInputGradient(this.machine, gradient, w, dx)
     return dx
   }
 
   linearWeightGradient(dy: Tensor, x: Tensor, into: Tensor): void {
     checkLinearWeightGradient(dy, x, into)
-    const [tokens, columns] = x.shape
-    const [rows] = into.shape
-    const [left, right, target] = [this.machine.own(dy), this.machine.own(x), this.#changing(into)]
-    const operands = [left.address, right.address, target.address, tokens, rows, columns]
-    this.machine.record("LinearWeightGradient", rows, operands)
+    recordWeightGradient(this.machine, this.machine.own(dy), this.machine.own(x), this.#changing(into))
   }
 
   embeddingGradient(dy: Tensor, ids: Int32Array, into: Tensor): void {
@@ -82,19 +69,14 @@ export class NativeGradients extends NativeForward implements GradientOps {
     const [gradient, input, scale] = [dy, x, gain].map((tensor) => this.machine.own(tensor).address)
     const [tokens, columns] = x.shape
     const dx = this.machine.make(x.shape)
-    const roots = this.machine.make([tokens]).address
-    this.machine.record("RmsNormGradient", tokens, [
-      gradient,
-      input,
-      scale,
-      dx.address,
-      roots,
-      columns,
-      epsilon,
-    ])
+    const units = this.machine.ask("rmsNormGradientUnits", tokens)
+    const parts = gainInto ? this.machine.staging.allocate(units * columns * 4) : 0
+    const operands = [gradient, input, scale, dx.address, parts, tokens, columns, epsilon]
+    this.machine.record("RmsNormGradient", units, operands)
     if (gainInto) {
-      const operands = [gradient, input, roots, this.#changing(gainInto).address, tokens, columns, columnUnit]
-      this.machine.record("RmsNormGainGradient", Math.ceil(columns / columnUnit), operands)
+      const sums = [parts, this.#changing(gainInto).address, units, columns, columnUnit]
+      this.machine.record("AddParts", Math.ceil(columns / columnUnit), sums)
+      this.machine.staging.reset()
     }
     return dx
   }
@@ -133,12 +115,10 @@ export class NativeGradients extends NativeForward implements GradientOps {
       Int32Array.from(sequences.flatMap(({ first, length }) => [first, length])),
     )
     const form = [kvHeads, queryHeads / kvHeads, headWidth, 1 / Math.sqrt(headWidth)]
-    this.machine.record("AttentionGradient", sequences.length * kvHeads, [
-      ...inputs,
-      ...targets,
-      rows,
-      ...form,
-    ])
+    const statistics = this.machine.staging.allocate(query.shape[0] * queryHeads * 8)
+    const operands = [...inputs, ...targets, rows, ...form, statistics]
+    this.machine.record("AttentionGradient", sequences.length * kvHeads, operands)
+    this.machine.staging.reset()
     return gradients
   }
 

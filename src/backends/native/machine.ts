@@ -16,7 +16,21 @@ const fullList = 256 * 1024
 /** Page tables, indices and the like of one list. */
 const dataBytes = 2 ** 30
 
-type Question = "packedBytes" | "packUnits" | "formBytes" | "formUnits" | "linearUnits" | "pageBytes"
+type Question =
+  | "packedBytes"
+  | "packUnits"
+  | "formBytes"
+  | "formUnits"
+  | "linearUnits"
+  | "inputGradientBytes"
+  | "inputGradientPackUnits"
+  | "inputGradientUnits"
+  | "weightGradientTokens"
+  | "weightGradientBytes"
+  | "weightGradientPackUnits"
+  | "weightGradientUnits"
+  | "rmsNormGradientUnits"
+  | "pageBytes"
 
 export class Machine {
   readonly handle: Handle

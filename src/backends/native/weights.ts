@@ -4,18 +4,21 @@ import { elements } from "../../tensor/tensor.js"
 import { groupSize, isInteger, rowBytes, type WeightKind, weightKinds } from "../../weights/kind.js"
 import type { WeightWriter } from "../backend.js"
 import type { Machine } from "./machine.js"
-import type { NativeScope, NativeTensor } from "./tensor.js"
+import type { Form, NativeScope, NativeTensor } from "./tensor.js"
 
 /** The number of a kind in commands. */
 export const kindNumber = (kind: WeightKind): number => weightKinds.indexOf(kind)
 
 export class NativeWeight implements Weight {
+  /** The panels of a weight that shows a tensor: see `panelsOf`. */
+  panels: Form | undefined
   /** The tensor whose values it shows, and how often that had been changed then. */
   readonly changes: number
 
   constructor(
     readonly shape: readonly [number, number],
     readonly kind: WeightKind,
+    /** Of the packed weight; where there is a `source`, of its plain rows. */
     readonly address: number,
     readonly owner: Machine,
     readonly source?: NativeTensor,

@@ -328,6 +328,14 @@ CRIA_QUESTION(packUnits)
 CRIA_QUESTION(formBytes)
 CRIA_QUESTION(formUnits)
 CRIA_QUESTION(linearUnits)
+CRIA_QUESTION(inputGradientBytes)
+CRIA_QUESTION(inputGradientPackUnits)
+CRIA_QUESTION(inputGradientUnits)
+CRIA_QUESTION(weightGradientTokens)
+CRIA_QUESTION(weightGradientBytes)
+CRIA_QUESTION(weightGradientPackUnits)
+CRIA_QUESTION(weightGradientUnits)
+CRIA_QUESTION(rmsNormGradientUnits)
 CRIA_QUESTION(pageBytes)
 #undef CRIA_QUESTION
 
@@ -356,6 +364,14 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"write", write},     {"read", read}, {"move", move},       {"packedBytes", packedBytes},
       {"packUnits", packUnits}, {"formBytes", formBytes}, {"formUnits", formUnits},
       {"linearUnits", linearUnits}, {"pageBytes", pageBytes},
+      {"inputGradientBytes", inputGradientBytes},
+      {"inputGradientPackUnits", inputGradientPackUnits},
+      {"inputGradientUnits", inputGradientUnits},
+      {"weightGradientTokens", weightGradientTokens},
+      {"weightGradientBytes", weightGradientBytes},
+      {"weightGradientPackUnits", weightGradientPackUnits},
+      {"weightGradientUnits", weightGradientUnits},
+      {"rmsNormGradientUnits", rmsNormGradientUnits},
   };
   for (const auto& [name, function] : functions) {
     napi_value value;

@@ -44,6 +44,8 @@ struct Layout {
   int64_t (*linearUnits)(int64_t kind, int64_t tokens, int64_t rows, int64_t columns);
   /** `rows` rows of a weight as PackInputGradient leaves them. */
   int64_t (*inputGradientBytes)(int64_t rows, int64_t columns);
+  /** Units of PackInputGradient. */
+  int64_t (*inputGradientPackUnits)(int64_t rows);
   /** Units of LinearInputGradient. */
   int64_t (*inputGradientUnits)(int64_t tokens, int64_t columns);
   /** How many tokens PackWeightGradient and LinearWeightGradient should do at once. */

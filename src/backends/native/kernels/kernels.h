@@ -56,6 +56,7 @@ void decodeRowDense(int64_t kind, const uint8_t* weight, int64_t rows, int64_t c
 
 // linear-gradient.cc: see Layout.
 int64_t inputGradientBytes(int64_t rows, int64_t columns);
+int64_t inputGradientPackUnits(int64_t rows);
 int64_t inputGradientUnits(int64_t tokens, int64_t columns);
 int64_t weightGradientTokens(int64_t rows, int64_t columns);
 int64_t weightGradientBytes(int64_t tokens, int64_t rows, int64_t columns);

@@ -7,6 +7,9 @@ int64_t inputGradientBytes(int64_t rows, int64_t columns) {
   return ceilingDivide(columns, PANEL) * PANEL * rows * int64_t(sizeof(float));
 }
 
+/** A unit is 16 rows. */
+int64_t inputGradientPackUnits(int64_t rows) { return ceilingDivide(rows, PANEL); }
+
 /** Panels of 16 columns that belong to a unit of LinearInputGradient. */
 constexpr int64_t inputUnitPanels = 4;
 
@@ -16,18 +19,22 @@ int64_t inputGradientUnits(int64_t tokens, int64_t columns) {
 
 /**
  * The weight with its rows as the contraction: panel p holds w[n][16 p ... 16 p + 15] for n = first ... first + count - 1.
- * Operands: packed weight, target, rows, columns, kind, first row (a multiple of 16), count. Unit: 16 rows.
+ * Operands: weight, target, rows, columns, kind, first row, count, 1 where the weight is packed and 0 where it is rows of
+ * floats. Unit: see above.
  */
 void PackInputGradient(const double* args, int64_t begin, int64_t end, Thread& thread) {
   const uint8_t* weight = pointer<uint8_t>(args[0]);
   float* target = pointer<float>(args[1]);
   const int64_t rows = int64_t(args[2]), columns = int64_t(args[3]), kind = int64_t(args[4]);
   const int64_t first = int64_t(args[5]), count = int64_t(args[6]);
+  const bool packed = args[7] != 0;
   float* decoded = reinterpret_cast<float*>(thread.scratch);
   for (int64_t n = begin * PANEL; n < smaller(end * PANEL, count); n++) {
-    if (isInteger(kind)) decodeRowInt(kind, weight, rows, columns, first + n, decoded);
+    const float* row = decoded;
+    if (!packed) row = reinterpret_cast<const float*>(weight) + (first + n) * columns;
+    else if (isInteger(kind)) decodeRowInt(kind, weight, rows, columns, first + n, decoded);
     else decodeRowDense(kind, weight, rows, columns, first + n, decoded);
-    packColumns<PANEL>(decoded, 0, columns, 1, target + n * PANEL, count * PANEL);
+    packColumns<PANEL>(row, 0, columns, 1, target + n * PANEL, count * PANEL);
   }
 }
 
