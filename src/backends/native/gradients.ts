@@ -38,7 +38,7 @@ export class NativeGradients extends NativeForward implements GradientOps {
     const w = this.machine.ownWeight(weight)
     checkLinearInputGradient(dy, weight)
     const [tokens] = dy.shape
-    const [rows, columns] = w.shape
+    const [, columns] = w.shape
     const dx = this.machine.make([tokens, columns])
     recordInputGradient(this.machine, gradient, w, dx)
     return dx
