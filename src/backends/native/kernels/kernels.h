@@ -38,7 +38,7 @@ static inline T larger(T a, T b) {
 }
 constexpr int64_t ceilingDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// linear-int.cc (integer kinds) and linear-dense.cc (the others): see Layout.
+// pack-int.cc, quantize.cc, linear-int.cc (integer kinds) and linear-dense.cc (the others): see Layout.
 int64_t packedBytesInt(int64_t kind, int64_t rows, int64_t columns);
 int64_t packUnitsInt(int64_t kind, int64_t first, int64_t count);
 int64_t formBytesInt(int64_t tokens, int64_t columns);

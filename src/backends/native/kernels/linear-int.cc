@@ -1,127 +1,175 @@
-// linear with integer weights: the rows stay as they are in the file (weights/kind.ts), a unit is a row.
-#include <string.h>
-
-#include "arithmetic.h"
+// linear with integer weights and 8-bit activations. A unit is a panel of 16 rows; a tile is some tokens times a panel.
+// Within a group the sums are exact, so only the chain over groups decides the bits of a result: one multiply-add with
+// the scale (and one with the minimum), then the token's scale. Every tile keeps that chain, whatever its tokens.
+#include "int-vector.h"
 
 namespace cria::CRIA_ISA {
 
-static inline int64_t rowBytes(int64_t kind, int64_t columns) {
-  const int64_t groups = columns / groupSize;
-  switch (kind) {
-    case Int8: return groups * 34;
-    case Int8Channel: return columns + 4;
-    case Int4: return groups * 18;
-    default: return groups * 20;
-  }
-}
+int64_t linearUnitsInt(int64_t, int64_t, int64_t rows, int64_t) { return ceilingDivide(rows, panelRows); }
 
-/** The form of a token's activations: their scale (f32) at 0, the quantized values from 64 on. */
-static inline int64_t formStride(int64_t columns) { return 64 + ceilingDivide(columns, 64) * 64; }
+/** Vectors of a panel's rows. */
+constexpr int vectors = panelRows / LANES;
 
-int64_t packedBytesInt(int64_t kind, int64_t rows, int64_t columns) { return rows * rowBytes(kind, columns); }
-int64_t packUnitsInt(int64_t, int64_t, int64_t count) { return count; }
-int64_t formBytesInt(int64_t tokens, int64_t columns) { return tokens * formStride(columns); }
-int64_t formUnitsInt(int64_t tokens) { return tokens; }
-int64_t linearUnitsInt(int64_t, int64_t, int64_t rows, int64_t) { return rows; }
+/** Tokens of the largest tile: as many as there are registers for their sums. */
+#if defined(__AVX512F__)
+constexpr int largestTile = 12;
+#elif defined(__AVX2__) || defined(__ARM_NEON)
+constexpr int largestTile = 4;
+#else
+constexpr int largestTile = 1;
+#endif
 
-/**
- * A group's values without their scale; returns the scale and the minimum. Kinds that have none get -0, which leaves
- * what it is added to as it is, its sign included.
- */
-struct GroupScale {
-  float scale, minimum;
-};
-static inline GroupScale unpackGroup(int64_t kind, const uint8_t* row, int64_t group, int8_t* values) {
-  uint16_t half[2];
-  if (kind == Int8Channel) {
-    float scale;
-    memcpy(&scale, row, 4);
-    memcpy(values, row + 4 + group * groupSize, groupSize);
-    return {scale, -0.0f};
-  }
-  if (kind == Int8) {
-    const uint8_t* block = row + group * 34;
-    memcpy(half, block, 2);
-    memcpy(values, block + 2, groupSize);
-    return {halfToFloat(half[0]), -0.0f};
-  }
-  const int64_t header = kind == Int4Min ? 4 : 2;
-  const int8_t offset = kind == Int4Min ? 0 : 8;
-  const uint8_t* block = row + group * (header + 16);
-  memcpy(half, block, size_t(header));
-  for (int64_t i = 0; i < 16; i++) {
-    values[i] = int8_t((block[header + i] & 15) - offset);
-    values[i + 16] = int8_t((block[header + i] >> 4) - offset);
-  }
-  return {halfToFloat(half[0]), kind == Int4Min ? halfToFloat(half[1]) : -0.0f};
-}
-
-void decodeRowInt(int64_t kind, const uint8_t* weight, int64_t, int64_t columns, int64_t row, float* out) {
-  const uint8_t* source = weight + row * rowBytes(kind, columns);
-  for (int64_t g = 0; g < columns / groupSize; g++) {
-    int8_t values[groupSize];
-    const GroupScale s = unpackGroup(kind, source, g, values);
-    for (int64_t i = 0; i < groupSize; i++) out[g * groupSize + i] = float(values[i]) * s.scale + s.minimum;
-  }
-}
-
-/**
- * Operands: source, packed weight, first row, count, rows, columns, kind. The source holds rows `first` to
- * `first + count` in the layout of weights/kind.ts. Unit: see packUnitsInt.
- */
-void PackInt(const double* args, int64_t begin, int64_t end, Thread&) {
-  const int64_t bytes = rowBytes(int64_t(args[6]), int64_t(args[5]));
-  const uint8_t* source = pointer<uint8_t>(args[0]);
-  uint8_t* target = pointer<uint8_t>(args[1]) + int64_t(args[2]) * bytes;
-  if (end > begin) memcpy(target + begin * bytes, source + begin * bytes, size_t((end - begin) * bytes));
-}
-
-/** Operands: x, form, tokens, columns. Unit: a token. */
-void QuantizeRows(const double* args, int64_t begin, int64_t end, Thread&) {
-  const int64_t columns = int64_t(args[3]);
-  for (int64_t t = begin; t < end; t++) {
-    const float* x = pointer<float>(args[0]) + t * columns;
-    uint8_t* form = pointer<uint8_t>(args[1]) + t * formStride(columns);
-    float largest = 0;
-    for (int64_t k = 0; k < columns; k++) {
-      const float magnitude = x[k] < 0 ? -x[k] : x[k];
-      largest = magnitude > largest ? magnitude : largest;
+/** One group of a tile: the dot products of all rows and tokens as floats. */
+template <Kind kind, int tokens>
+[[gnu::always_inline]] static inline void multiplyGroup(const uint8_t* block, const Record (&x)[tokens], int64_t group,
+                                                        Vector (&dots)[vectors][tokens]) {
+  constexpr int parts = int(valueBytes(kind) / partBytes);
+  if constexpr (hasNibbles(kind)) {
+    NibbleSum sums[vectors][tokens];
+#pragma GCC unroll 16
+    for (int t = 0; t < tokens; t++) {
+      const int32_t start = kind == Int4 ? x[t].offsets[group] : 0;
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; v++) sums[v][t] = beginNibbles(start);
     }
-    const float scale = largest / 127.0f;
-    const float inverse = largest == 0 ? 0.0f : 127.0f / largest;
-    memcpy(form, &scale, 4);
-    int8_t* q = reinterpret_cast<int8_t*>(form + 64);
-    for (int64_t k = 0; k < columns; k++) q[k] = int8_t(int32_t(roundToEven(x[k] * inverse)));
-  }
-}
-
-/** Operands: form, packed weight, out, tokens, rows, columns, kind. Unit: see linearUnitsInt. */
-void LinearInt(const double* args, int64_t begin, int64_t end, Thread&) {
-  const uint8_t* form = pointer<uint8_t>(args[0]);
-  const uint8_t* weight = pointer<uint8_t>(args[1]);
-  float* out = pointer<float>(args[2]);
-  const int64_t tokens = int64_t(args[3]), rows = int64_t(args[4]), columns = int64_t(args[5]);
-  const int64_t kind = int64_t(args[6]), stride = formStride(columns);
-  for (int64_t n = begin; n < end; n++) {
-    for (int64_t t = 0; t < tokens; t++) out[t * rows + n] = 0;
-    for (int64_t g = 0; g < columns / groupSize; g++) {
-      int8_t values[groupSize];
-      const GroupScale s = unpackGroup(kind, weight + n * rowBytes(kind, columns), g, values);
-      for (int64_t t = 0; t < tokens; t++) {
-        const int8_t* q = reinterpret_cast<const int8_t*>(form + t * stride + 64) + g * groupSize;
-        int32_t dot = 0, sum = 0;
-        for (int64_t i = 0; i < groupSize; i++) {
-          dot += int32_t(values[i]) * q[i];
-          sum += q[i];
-        }
-        out[t * rows + n] += s.scale * float(dot) + s.minimum * float(sum);
+#pragma GCC unroll 16
+    for (int part = 0; part < parts; part++) {
+      Bytes low[vectors], high[vectors];
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; v++) {
+        const Bytes both = loadBytes(block + part * partBytes + v * LANES * 4);
+        low[v] = lowNibbles(both);
+        high[v] = highNibbles(both);
+      }
+#pragma GCC unroll 16
+      for (int t = 0; t < tokens; t++) {
+        const Bytes four = broadcastFour(x[t].values + group * groupSize + part * 4);
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; v++) sums[v][t] = addNibbles(sums[v][t], low[v], four);
+      }
+#pragma GCC unroll 16
+      for (int t = 0; t < tokens; t++) {
+        const Bytes four = broadcastFour(x[t].values + group * groupSize + 16 + part * 4);
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; v++) sums[v][t] = addNibbles(sums[v][t], high[v], four);
       }
     }
-    for (int64_t t = 0; t < tokens; t++) {
-      float scale;
-      memcpy(&scale, form + t * stride, 4);
-      out[t * rows + n] *= scale;
+#pragma GCC unroll 16
+    for (int t = 0; t < tokens; t++) {
+      const int32_t start = kind == Int4 ? x[t].offsets[group] : 0;
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; v++) dots[v][t] = toFloats(endNibbles(sums[v][t], start));
     }
+  } else {
+    ByteSum sums[vectors][tokens];
+#pragma GCC unroll 16
+    for (int t = 0; t < tokens; t++) {
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; v++) sums[v][t] = beginBytes(x[t].offsets[group]);
+    }
+#pragma GCC unroll 16
+    for (int part = 0; part < parts; part++) {
+      Bytes w[vectors];
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; v++) w[v] = loadBytes(block + part * partBytes + v * LANES * 4);
+#pragma GCC unroll 16
+      for (int t = 0; t < tokens; t++) {
+        const Bytes four = broadcastFour(x[t].values + group * groupSize + part * 4);
+#pragma GCC unroll 16
+        for (int v = 0; v < vectors; v++) sums[v][t] = addBytes(sums[v][t], w[v], four);
+      }
+    }
+#pragma GCC unroll 16
+    for (int t = 0; t < tokens; t++) {
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; v++) dots[v][t] = toFloats(endBytes(sums[v][t]));
+    }
+  }
+}
+
+/** Some tokens, from `token` on, times a panel. */
+template <Kind kind, int tokens>
+static void multiplyPanel(const uint8_t* panel, const uint8_t* records, int64_t token, int64_t columns, float* out,
+                          int64_t rows, int64_t row) {
+  const int64_t groups = columns / groupSize;
+  Record x[tokens];
+  for (int t = 0; t < tokens; t++) x[t] = recordAt(records, token + t, columns);
+  Vector sums[vectors][tokens];
+#pragma GCC unroll 16
+  for (int t = 0; t < tokens; t++) {
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; v++) sums[v][t] = zero();
+  }
+  for (int64_t g = 0; g < groups; g++) {
+    const uint8_t* block = panel + g * blockBytes(kind);
+    const uint16_t* scales = reinterpret_cast<const uint16_t*>(block + valueBytes(kind));
+    Vector dots[vectors][tokens];
+    multiplyGroup<kind>(block, x, g, dots);
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; v++) {
+      if constexpr (kind == Int8Channel) {
+#pragma GCC unroll 16
+        for (int t = 0; t < tokens; t++) sums[v][t] = add(sums[v][t], dots[v][t]);
+      } else {
+        const Vector scale = loadHalves(scales + v * LANES);
+#pragma GCC unroll 16
+        for (int t = 0; t < tokens; t++) sums[v][t] = fma(dots[v][t], scale, sums[v][t]);
+      }
+      if constexpr (kind == Int4Min) {
+        // The record has -8 times the sum of the group's activations.
+        const Vector minimum = mul(loadHalves(scales + panelRows + v * LANES), broadcast(-0.125f));
+#pragma GCC unroll 16
+        for (int t = 0; t < tokens; t++) {
+          sums[v][t] = fma(toFloats(broadcastInteger(x[t].offsets[g])), minimum, sums[v][t]);
+        }
+      }
+    }
+  }
+  const float* rowScales = reinterpret_cast<const float*>(panel + groups * blockBytes(kind));
+  for (int t = 0; t < tokens; t++) {
+    float* target = out + (token + t) * rows + row;
+    for (int v = 0; v < vectors; v++) {
+      Vector y = sums[v][t];
+      if constexpr (kind == Int8Channel) y = mul(y, load(rowScales + v * LANES));
+      y = mul(y, broadcast(x[t].scale));
+      const int64_t left = rows - row - v * LANES;
+      if (left >= LANES) store(target + v * LANES, y);
+      else if (left > 0) storeSome(target + v * LANES, y, int(left));
+    }
+  }
+}
+
+template <Kind kind>
+static void multiplyPanels(const double* args, int64_t begin, int64_t end) {
+  const uint8_t* records = pointer<uint8_t>(args[0]);
+  float* out = pointer<float>(args[2]);
+  const int64_t tokens = int64_t(args[3]), rows = int64_t(args[4]), columns = int64_t(args[5]);
+  for (int64_t p = begin; p < end; p++) {
+    const uint8_t* panel = pointer<uint8_t>(args[1]) + p * panelBytes(kind, columns);
+    const int64_t row = p * panelRows;
+    int64_t t = 0;
+    for (; t + largestTile <= tokens; t += largestTile) {
+      multiplyPanel<kind, largestTile>(panel, records, t, columns, out, rows, row);
+    }
+    if constexpr (largestTile > 4) {
+      for (; t + 4 <= tokens; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, row);
+    }
+    if constexpr (largestTile > 2) {
+      for (; t + 2 <= tokens; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, row);
+    }
+    if constexpr (largestTile > 1) {
+      if (t < tokens) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, row);
+    }
+  }
+}
+
+/** Operands: records, packed weight, out, tokens, rows, columns, kind. Unit: a panel. */
+void LinearInt(const double* args, int64_t begin, int64_t end, Thread&) {
+  switch (int64_t(args[6])) {
+    case Int8: return multiplyPanels<Int8>(args, begin, end);
+    case Int8Channel: return multiplyPanels<Int8Channel>(args, begin, end);
+    case Int4: return multiplyPanels<Int4>(args, begin, end);
+    default: return multiplyPanels<Int4Min>(args, begin, end);
   }
 }
 

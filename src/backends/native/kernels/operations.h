@@ -18,9 +18,11 @@
   X(Scale)                 \
   X(Fill)                  \
   X(Accumulate)            \
-  /* linear-int.cc */      \
+  /* pack-int.cc */        \
   X(PackInt)               \
+  /* quantize.cc */        \
   X(QuantizeRows)          \
+  /* linear-int.cc */      \
   X(LinearInt)             \
   /* linear-dense.cc */    \
   X(PackDense)             \
