@@ -99,13 +99,14 @@ void decodeRowInt(int64_t kind, const uint8_t* weight, int64_t, int64_t columns,
       }
       continue;
     }
-    const float minimum = kind == Int4Min ? halfToFloat(read<uint16_t>(block + values + 32 + lane * 2)) : 0.0f;
     const int32_t middle = kind == Int4 ? 8 : 0;
-    for (int64_t i = 0; i < groupSize / 2; i++) {
-      const int32_t both = words[i / 4 * partBytes + i % 4];
-      out[i] = float((both & 15) - middle) * scale + minimum;
-      out[i + 16] = float((both >> 4) - middle) * scale + minimum;
+    for (int64_t i = 0; i < groupSize; i++) {
+      const int32_t both = words[i % 16 / 4 * partBytes + i % 4];
+      out[i] = float((i < 16 ? both & 15 : both >> 4) - middle) * scale;
     }
+    if (kind != Int4Min) continue;
+    const float minimum = halfToFloat(read<uint16_t>(block + values + 32 + lane * 2));
+    for (int64_t i = 0; i < groupSize; i++) out[i] += minimum;
   }
 }
 
