@@ -2,7 +2,7 @@
 // (LinearMatrix), at most MAX_MATRIX_TOKENS at a time. A weight in another heap gets its operands copied over.
 import type { Flow, Recorder } from "./commands.js"
 import { DENSE_TOKENS, INT_TOKENS, MAX_MATRIX_TOKENS, Op } from "./opcodes.js"
-import { layouts, type WasmWeight } from "./weights.js"
+import { layouts, type PackedWeight } from "./weights.js"
 
 /** The backend as the recording functions see it. */
 export interface Recording {
@@ -17,6 +17,8 @@ interface LinearOperands {
   readonly address: number
   readonly stride: number
   readonly target: number
+  /** The results are added to what is there. The operands are tiles of tokens even for one token. */
+  readonly adds?: boolean
 }
 
 /** Operands and results in another heap take at most this much of it. */
@@ -24,12 +26,14 @@ const stagingBytes = 64 * 2 ** 20
 /** Panels that a unit of LinearVector walks through side by side. */
 const vectorStreams = 4
 
-export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOperands): void {
+export function recordLinear(backend: Recording, weight: PackedWeight, x: LinearOperands): void {
   const { recorder } = weight.place
   const main = backend.main()
   const [N] = weight.shape
-  const op = x.tokens === 1 ? Op.LinearVector : Op.LinearMatrix
+  const op = x.tokens === 1 && !x.adds ? Op.LinearVector : Op.LinearMatrix
   if (recorder === main) {
+    // Sums that go on from one operation to the next have to wait for each other.
+    const flow = x.adds ? undefined : { reads: [x.address], writes: x.target }
     for (let first = 0; first < x.tokens; first += MAX_MATRIX_TOKENS) {
       const tokens = Math.min(MAX_MATRIX_TOKENS, x.tokens - first)
       recordPart(
@@ -42,13 +46,14 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
           address: x.address + first * x.stride,
           target: x.target + first * N * 4,
         },
-        { reads: [x.address], writes: x.target },
+        flow,
       )
     }
     return
   }
   const fitting = Math.floor(stagingBytes / (x.stride + N * 4) / DENSE_TOKENS) * DENSE_TOKENS
   const atOnce = Math.max(DENSE_TOKENS, Math.min(MAX_MATRIX_TOKENS, fitting))
+  const mark = recorder.staging.mark()
   for (let first = 0; first < x.tokens; first += atOnce) {
     const tokens = Math.min(atOnce, x.tokens - first)
     const bytes = (x.tokens === 1 ? 1 : wholeTiles(tokens)) * x.stride
@@ -57,17 +62,24 @@ export function recordLinear(backend: Recording, weight: WasmWeight, x: LinearOp
     backend.copy(main, x.address + first * x.stride, recorder, address, bytes)
     recordPart(backend, weight, op, { tokens, address, stride: x.stride, target })
     backend.copy(recorder, target, main, x.target + first * N * 4, tokens * N * 4)
-    recorder.staging.reset()
+    recorder.staging.reset(mark)
   }
 }
 
-function recordPart(backend: Recording, weight: WasmWeight, op: Op, x: LinearOperands, flow?: Flow): void {
+function recordPart(backend: Recording, weight: PackedWeight, op: Op, x: LinearOperands, flow?: Flow): void {
   const [N, K] = weight.shape
   const { recorder, address } = weight.place
   const { kind, panelRows } = layouts[weight.kind]
   const panels = Math.ceil(N / panelRows)
   const units = op === Op.LinearVector ? Math.ceil(panels / vectorStreams) : panels
-  backend.record(recorder, op, units, [x.address, x.stride, address, x.target, x.tokens, K, N, kind], flow)
+  const adds = x.adds ? 1 : 0
+  backend.record(
+    recorder,
+    op,
+    units,
+    [x.address, x.stride, address, x.target, x.tokens, K, N, kind, adds],
+    flow,
+  )
 }
 
 interface FormOperands {

@@ -36,6 +36,41 @@ export enum Op {
   CopyPage = 14,
   /** linear with plain weights, many tokens: the activations' order -> kernels/matrix-dense.ts `interleaveUnit` */
   Interleave = 15,
+  // Training. All kernels not named otherwise are in kernels/gradients.ts.
+  /** weight -> `packWeightUnit` */
+  PackWeight = 16,
+  /** gradients of linear, operands transposed -> `gatherColumnsUnit` */
+  GatherColumns = 17,
+  /** linearInputGradient, the weight as floats -> kernels/rows.ts `decodeUnit` */
+  DecodeWeight = 18,
+  /** embeddingGradient, rowsGradient -> `addRowsUnit` */
+  AddRows = 19,
+  /** rmsNormGradient, of x -> `rmsNormGradientUnit` */
+  RmsNormGradient = 20,
+  /** rmsNormGradient, of the gain -> `gainGradientUnit` */
+  GainGradient = 21,
+  /** attentionGradient -> kernels/attention-gradient.ts `attentionGradientUnit` */
+  AttentionGradient = 22,
+  /** swiGluGradient -> `swiGluGradientUnit` */
+  SwiGluGradient = 23,
+  /** logProbabilities -> kernels/losses.ts `logProbabilitiesUnit` */
+  LogProbabilities = 24,
+  /** logProbabilitiesGradient -> kernels/losses.ts `logProbabilitiesGradientUnit` */
+  LogProbabilitiesGradient = 25,
+  /** crossEntropy -> kernels/losses.ts `crossEntropyUnit` */
+  CrossEntropy = 26,
+  /** crossEntropyGradient -> kernels/losses.ts `crossEntropyGradientUnit` */
+  CrossEntropyGradient = 27,
+  /** scale -> `scaleUnit` */
+  Scale = 28,
+  /** fill -> `fillUnit` */
+  Fill = 29,
+  /** squaredNorm, of a part -> `squaresUnit` */
+  Squares = 30,
+  /** squaredNorm, the parts together -> `sumUnit` */
+  Sum = 31,
+  /** adamW -> `adamWUnit` */
+  AdamW = 32,
 }
 
 export const COMMAND_BYTES = 64
@@ -69,6 +104,10 @@ export const INT8_CHANNEL_BLOCK = 512
 
 /** Elements of a unit of the flat operations. */
 export const FLAT_UNIT = 4096
+/** Columns of a unit that adds up over the tokens. */
+export const COLUMN_BLOCK = 64
+/** Query rows that attentionGradient handles together. */
+export const GRADIENT_ROWS = 4
 /** Largest number of tokens of one LinearMatrix command: their accumulators are in the thread's scratch. */
 export const MAX_MATRIX_TOKENS = 512
 /** Tokens whose activations lie side by side for LinearMatrix: with integer weights, with plain ones. */

@@ -9,12 +9,12 @@ export class WasmScope implements Scope {
   constructor(
     readonly mark: Mark,
     readonly outer: WasmScope | undefined,
-    readonly onEnd: (scope: WasmScope) => void,
+    readonly onEnd: (scope: WasmScope, keep: readonly Tensor[]) => void,
   ) {}
 
-  end(): void {
+  end(keep: readonly Tensor[] = []): void {
     if (this.ended) return
-    this.onEnd(this)
+    this.onEnd(this, keep)
   }
 }
 
@@ -29,11 +29,30 @@ export interface Form {
 export class WasmTensor implements Tensor {
   quantized: Form | undefined
   interleaved: Form | undefined
+  #address: number
+  #scope: WasmScope | undefined
 
   constructor(
     readonly shape: Shape,
-    readonly address: number,
+    address: number,
     readonly owner: object,
-    readonly scope: WasmScope | undefined,
-  ) {}
+    scope: WasmScope | undefined,
+  ) {
+    this.#address = address
+    this.#scope = scope
+  }
+
+  get address(): number {
+    return this.#address
+  }
+
+  get scope(): WasmScope | undefined {
+    return this.#scope
+  }
+
+  /** To memory of another scope: its own ends, and it was to be kept. */
+  move(address: number, scope: WasmScope | undefined): void {
+    this.#address = address
+    this.#scope = scope
+  }
 }

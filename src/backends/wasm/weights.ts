@@ -5,6 +5,7 @@ import type { Weight } from "../../ops/ops.js"
 import { elements, type Shape } from "../../tensor/tensor.js"
 import { groupSize, isInteger, rowBytes, type WeightKind } from "../../weights/kind.js"
 import type { Place } from "./memories.js"
+import type { WasmScope } from "./tensor.js"
 import {
   DENSE_PANEL,
   INT4_BLOCK,
@@ -49,12 +50,21 @@ export function packedBytes(kind: WeightKind, rows: number, columns: number): nu
 /** Bytes of one token's record of quantized activations: see kernels/quantize.ts. */
 export const quantizedBytes = (columns: number): number => 3 * columns + (columns / groupSize) * 8 + 64
 
-export class WasmWeight implements Weight {
+/** What a linear needs to know of a weight. */
+export interface PackedWeight {
+  readonly shape: Shape
+  readonly kind: WeightKind
+  readonly place: Pick<Place, "recorder" | "address">
+}
+
+export class WasmWeight implements Weight, PackedWeight {
   constructor(
     readonly shape: Shape,
     readonly kind: WeightKind,
     readonly place: Place,
     readonly owner: object,
+    /** Of a weight that was made of a tensor. */
+    readonly scope?: WasmScope,
   ) {}
 }
 

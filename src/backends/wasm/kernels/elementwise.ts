@@ -36,11 +36,12 @@ export function rmsNormUnit(command: usize, token: i32): void {
   for (; i < end; i += 4) store<f32>(y + i, load<f32>(x + i) * factor * load<f32>(gain + i))
 }
 
-/** Operands: x, rotation, y, columns of x, head width E. Unit: a token. */
+/** Operands: x, rotation, y, columns of x, head width E, sign of the angles (-1 turns back). Unit: a token. */
 export function ropeUnit(command: usize, token: i32): void {
   const columns = arg(command, 3)
   const width = arg(command, 4)
   const half = <usize>(width >> 1) * 4
+  const sign = real(command, 5)
   const x = address(command, 0) + <usize>token * columns * 4
   const cosines = address(command, 1) + <usize>token * width * 4
   const sines = cosines + half
@@ -50,7 +51,7 @@ export function ropeUnit(command: usize, token: i32): void {
     let i: usize = 0
     for (; i + 16 <= half; i += 16) {
       const c = v128.load(cosines + i)
-      const s = v128.load(sines + i)
+      const s = f32x4.mul(v128.load(sines + i), f32x4.splat(sign))
       const first = v128.load(x + head + i)
       const second = v128.load(x + head + half + i)
       v128.store(y + head + i, f32x4.sub(f32x4.mul(first, c), f32x4.mul(second, s)))
@@ -58,7 +59,7 @@ export function ropeUnit(command: usize, token: i32): void {
     }
     for (; i < half; i += 4) {
       const c = load<f32>(cosines + i)
-      const s = load<f32>(sines + i)
+      const s = load<f32>(sines + i) * sign
       const first = load<f32>(x + head + i)
       const second = load<f32>(x + head + half + i)
       store<f32>(y + head + i, first * c - second * s)
@@ -68,7 +69,7 @@ export function ropeUnit(command: usize, token: i32): void {
 }
 
 /** Bytes of the flat unit that remain, whole vectors: tensors are padded to 64 bytes. */
-@inline function flatEnd(count: i32, unit: i32): usize {
+@inline export function flatEnd(count: i32, unit: i32): usize {
   return <usize>min(count - unit * FLAT_UNIT, FLAT_UNIT) * 4
 }
 
@@ -86,12 +87,13 @@ export function swiGluUnit(command: usize, unit: i32): void {
   }
 }
 
-/** Operands: x, y, sum, elements. Unit: FLAT_UNIT elements. */
+/** Operands: x, y, sum, elements, scale of y. Unit: FLAT_UNIT elements. */
 export function addUnit(command: usize, unit: i32): void {
   const at = <usize>unit * FLAT_UNIT * 4
   const x = address(command, 0) + at
   const y = address(command, 1) + at
   const sum = address(command, 2) + at
   const end = flatEnd(arg(command, 3), unit)
-  for (let i: usize = 0; i < end; i += 16) v128.store(sum + i, f32x4.add(v128.load(x + i), v128.load(y + i)))
+  const scale = f32x4.splat(real(command, 4))
+  for (let i: usize = 0; i < end; i += 16) v128.store(sum + i, madd(v128.load(y + i), scale, v128.load(x + i)))
 }

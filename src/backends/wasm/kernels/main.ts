@@ -16,14 +16,34 @@ import {
   WORD_UNITS,
 } from "../opcodes"
 import { attentionUnit } from "./attention"
+import { attentionGradientUnit } from "./attention-gradient"
 import { copyPageUnit, storeUnit } from "./cache"
 import { arg, setThread } from "./command"
 import { setConstants } from "./constants"
 import { addUnit, ropeUnit, rmsNormUnit, swiGluUnit } from "./elementwise"
+import {
+  adamWUnit,
+  addRowsUnit,
+  fillUnit,
+  gainGradientUnit,
+  gatherColumnsUnit,
+  packWeightUnit,
+  rmsNormGradientUnit,
+  scaleUnit,
+  squaresUnit,
+  sumUnit,
+  swiGluGradientUnit,
+} from "./gradients"
+import {
+  crossEntropyGradientUnit,
+  crossEntropyUnit,
+  logProbabilitiesGradientUnit,
+  logProbabilitiesUnit,
+} from "./losses"
 import { interleaveUnit, matrixDenseUnit } from "./matrix-dense"
 import { matrixIntUnit } from "./matrix-int"
 import { quantizeUnit } from "./quantize"
-import { copyRowsUnit, embeddingUnit } from "./rows"
+import { copyRowsUnit, decodeUnit, embeddingUnit } from "./rows"
 import { barrier, claim } from "./sync"
 import { vectorDenseUnit } from "./vector-dense"
 import { vectorIntUnit } from "./vector-int"
@@ -64,6 +84,23 @@ function runUnit(op: i32, command: usize, unit: i32): void {
     case Op.Attention: return attentionUnit(command, unit)
     case Op.CopyPage: return copyPageUnit(command)
     case Op.Interleave: return interleaveUnit(command, unit)
+    case Op.PackWeight: return packWeightUnit(command, unit)
+    case Op.GatherColumns: return gatherColumnsUnit(command, unit)
+    case Op.DecodeWeight: return decodeUnit(command, unit)
+    case Op.AddRows: return addRowsUnit(command, unit)
+    case Op.RmsNormGradient: return rmsNormGradientUnit(command, unit)
+    case Op.GainGradient: return gainGradientUnit(command, unit)
+    case Op.AttentionGradient: return attentionGradientUnit(command, unit)
+    case Op.SwiGluGradient: return swiGluGradientUnit(command, unit)
+    case Op.LogProbabilities: return logProbabilitiesUnit(command, unit)
+    case Op.LogProbabilitiesGradient: return logProbabilitiesGradientUnit(command, unit)
+    case Op.CrossEntropy: return crossEntropyUnit(command, unit)
+    case Op.CrossEntropyGradient: return crossEntropyGradientUnit(command, unit)
+    case Op.Scale: return scaleUnit(command, unit)
+    case Op.Fill: return fillUnit(command, unit)
+    case Op.Squares: return squaresUnit(command, unit)
+    case Op.Sum: return sumUnit(command)
+    case Op.AdamW: return adamWUnit(command, unit)
     default: unreachable()
   }
 }

@@ -57,6 +57,25 @@
   return f32x4.mul(p, power)
 }
 
+/**
+ * log(x) of a positive normal number: with x = 2^n m and s = (m - 1) / (m + 1), it is n ln 2 + 2 atanh(s). The library's
+ * own needs tables in memory, where the control cells are.
+ */
+export function log(x: f64): f64 {
+  const bits = reinterpret<u64>(x)
+  let n = <i32>(bits >> 52) - 1023
+  let m = reinterpret<f64>((bits & 0x000fffffffffffff) | 0x3ff0000000000000)
+  if (m > 1.4142135623730951) {
+    m *= 0.5
+    n++
+  }
+  const s = (m - 1) / (m + 1)
+  const q = s * s
+  let sum: f64 = 0
+  for (let i = 17; i > 0; i -= 2) sum = sum * q + 1 / <f64>i
+  return <f64>n * 0.6931471805599453 + 2 * s * sum
+}
+
 /** 2^112: a half moved into a float's fields by shifts alone is too small by this factor. */
 export const HALF_SCALE: f32 = 5.192296858534828e33
 

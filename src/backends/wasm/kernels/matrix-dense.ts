@@ -152,7 +152,9 @@ export function interleaveUnit(command: usize, unit: i32): void {
   }
 }
 
-/** Operands: tiles of x (see `interleaveUnit`), -, weight, y, tokens, K, N, kind. Unit: a panel. */
+/**
+ * Operands: tiles of x (see `interleaveUnit`), -, weight, y, tokens, K, N, kind, whether to add to y. Unit: a panel.
+ */
 export function matrixDenseUnit(command: usize, unit: i32): void {
   const x = address(command, 0)
   const tokens = arg(command, 4)
@@ -181,7 +183,11 @@ export function matrixDenseUnit(command: usize, unit: i32): void {
   }
   const row = unit * DENSE_PANEL
   const rows = <usize>min(n - row, DENSE_PANEL) * 4
+  const adds = arg(command, 8)
   for (let token = 0; token < tokens; token++) {
-    memory.copy(address(command, 3) + (<usize>token * n + row) * 4, scratch + <usize>token * 32, rows)
+    const y = address(command, 3) + (<usize>token * n + row) * 4
+    const sums = scratch + <usize>token * 32
+    if (adds) for (let i: usize = 0; i < rows; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(sums + i))
+    else memory.copy(y, sums, rows)
   }
 }

@@ -142,7 +142,7 @@ function packIntRows(kind: i32, source: usize, bytes: usize, weight: usize, row:
 }
 
 /** A panel's 8 rows of floats at once, four columns at a time. */
-function packPanelF32(source: usize, bytes: usize, panel: usize, k: i32): void {
+export function packPanelF32(source: usize, bytes: usize, panel: usize, k: i32): void {
   let i = 0
   for (; i + 4 <= k; i += 4) {
     for (let half: usize = 0; half < 2; half++) {

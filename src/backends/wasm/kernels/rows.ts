@@ -13,16 +13,24 @@ export function copyRowsUnit(command: usize, unit: i32): void {
 
 /** Operands: table, ids, y, columns K, kind, rows of the table. Unit: one id. */
 export function embeddingUnit(command: usize, unit: i32): void {
-  const table = address(command, 0)
   const id = load<i32>(address(command, 1) + <usize>unit * 4)
   const k = arg(command, 3)
-  const kind = arg(command, 4)
-  const y = address(command, 2) + <usize>unit * k * 4
+  decodeRow(address(command, 0), id, arg(command, 4), k, arg(command, 5), address(command, 2) + <usize>unit * k * 4)
+}
+
+/** A weight of any kind as floats [N, K]. Operands: weight, y, K, kind, N. Unit: a row. */
+export function decodeUnit(command: usize, unit: i32): void {
+  const k = arg(command, 2)
+  decodeRow(address(command, 0), unit, arg(command, 3), k, arg(command, 4), address(command, 1) + <usize>unit * k * 4)
+}
+
+/** Row `id` of a weight [rows, k] as floats. */
+function decodeRow(table: usize, id: i32, kind: i32, k: i32, rows: i32, y: usize): void {
   const panel = table + <usize>(id / panelRows(kind)) * panelBytes(kind, k)
   const row = <usize>(id % panelRows(kind))
   if (isInt(kind)) {
     const scale: f32 =
-      kind == Kind.Int8Channel ? load<f32>(channelScales(table, arg(command, 5), k) + <usize>id * 4) : 0
+      kind == Kind.Int8Channel ? load<f32>(channelScales(table, rows, k) + <usize>id * 4) : 0
     integerRow(kind, panel, row, k, scale, y)
   } else {
     denseRow(kind, panel, row, k, y)
