@@ -2,7 +2,7 @@
 // how a gradient of its result becomes gradients of its operands. It knows nothing of models, losses or optimizers.
 import type { Backend } from "../backends/backend.js"
 import { UnsupportedError } from "../errors/errors.js"
-import type { GradientOps, WeightOps } from "../ops/gradients.js"
+import type { WeightOps } from "../ops/gradients.js"
 import type { PageStore, SequenceRows, Weight } from "../ops/ops.js"
 import { elements, type Shape, type Tensor } from "../tensor/tensor.js"
 
@@ -25,14 +25,11 @@ const stretchCalls = 16
  * Starts a tape. Gradients flow to the parameters of `gradients` (to matrices through `Tape.weight`) and to `inputs`;
  * what depends on none of them is computed, but not recorded.
  */
-export const recording = (
-  ops: Backend & GradientOps,
-  gradients: Gradients,
-  inputs: readonly Tensor[] = [],
-): Tape => new Tape(ops, gradients, inputs)
+export const recording = (ops: Backend, gradients: Gradients, inputs: readonly Tensor[] = []): Tape =>
+  new Tape(ops, gradients, inputs)
 
 export class Tape implements WeightOps {
-  readonly #ops: Backend & GradientOps
+  readonly #ops: Backend
   readonly #gradients: Gradients
   readonly #inputs: readonly Tensor[]
   /** What gradients flow to. */
@@ -45,7 +42,7 @@ export class Tape implements WeightOps {
   /** Gradients that the backward has met and not yet passed on. */
   readonly #pending = new Map<Tensor, Tensor>()
 
-  constructor(ops: Backend & GradientOps, gradients: Gradients, inputs: readonly Tensor[]) {
+  constructor(ops: Backend, gradients: Gradients, inputs: readonly Tensor[]) {
     this.#ops = ops
     this.#gradients = gradients
     this.#inputs = inputs

@@ -1,5 +1,6 @@
 // What a backend is: the operations, and the memory they work on. One folder a backend beside this file.
-import type { Ops, PageLayout, PageStore, Weight } from "../ops/ops.js"
+import type { GradientOps } from "../ops/gradients.js"
+import type { PageLayout, PageStore, Weight } from "../ops/ops.js"
 import type { Scope, Tensor } from "../tensor/tensor.js"
 import type { WeightKind } from "../weights/kind.js"
 
@@ -26,7 +27,7 @@ export class Interrupted extends Error {
   }
 }
 
-export interface Backend extends Ops {
+export interface Backend extends GradientOps {
   readonly name: BackendName
   readonly threads: number
   /** One line for people: what runs, with what features and how many threads. */

@@ -23,7 +23,7 @@ export interface AdamWStep {
 
 /** The operations with weights that change from step to step: what a model in training is made of and run with. */
 export interface WeightOps extends Ops {
-  /** The values of x [N, K], as they are when this is called for, as a weight of kind f32. Lives as long as the scope. */
+  /** The tensor x [N, K] as a weight of kind f32. It lives as long as the scope, and x may not be changed meanwhile. */
   weight(x: Tensor): Weight
 }
 

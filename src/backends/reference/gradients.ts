@@ -15,10 +15,10 @@ import {
 import type { AdamWStep, GradientOps } from "../../ops/gradients.js"
 import type { SequenceRows, Weight } from "../../ops/ops.js"
 import type { Tensor } from "../../tensor/tensor.js"
-import { ReferenceOperations } from "./operations.js"
+import { ReferenceForward } from "./forward.js"
 import { ReferenceTensor, ReferenceWeight, values } from "./tensor.js"
 
-export class ReferenceGradients extends ReferenceOperations implements GradientOps {
+export class ReferenceGradients extends ReferenceForward implements GradientOps {
   weight(x: Tensor): Weight {
     const { rows, columns } = matrix("weight", x)
     const weight = new ReferenceWeight("f32", rows, columns)

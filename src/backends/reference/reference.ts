@@ -1,4 +1,4 @@
-// The reference backend: its memory, which the garbage collector manages. What it computes is in operations.ts and
+// The reference backend: its memory, which the garbage collector manages. What it computes is in forward.ts and
 // gradients.ts.
 import type { PageLayout, PageStore } from "../../ops/ops.js"
 import type { Scope, Tensor } from "../../tensor/tensor.js"

@@ -20,7 +20,7 @@ import { elements, type Shape, type Tensor } from "../../tensor/tensor.js"
 import { real, type Recorder } from "./commands.js"
 import { recordLinear } from "./linear.js"
 import { COLUMN_BLOCK, DENSE_PANEL, FLAT_UNIT, GRADIENT_ROWS, Op } from "./opcodes.js"
-import { WasmOperations } from "./operations.js"
+import { WasmForward } from "./forward.js"
 import { layouts, packedBytes, WasmWeight } from "./weights.js"
 
 const flatUnits = (x: Tensor): number => Math.ceil(elements(x.shape) / FLAT_UNIT)
@@ -30,7 +30,7 @@ const eights = (x: number): number => Math.ceil(x / 8)
 const bits = (values: Float32Array): Int32Array =>
   new Int32Array(values.buffer, values.byteOffset, values.length)
 
-export abstract class WasmGradients extends WasmOperations implements GradientOps {
+export abstract class WasmGradients extends WasmForward implements GradientOps {
   weight(x: Tensor): Weight {
     const { rows, columns } = matrix("weight", x)
     this.begin()

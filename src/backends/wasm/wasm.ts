@@ -2,11 +2,11 @@
 import { InvalidOptionError } from "../../errors/errors.js"
 import { canBlock, coreCount } from "../../platform/platform.js"
 import type { Backend, BackendOptions } from "../backend.js"
-import type { WasmInternals } from "./core.js"
+import type { WasmInternals } from "./machine.js"
 import { loadProgram } from "./features.js"
 import { WasmGradients } from "./gradients.js"
 
-export type { WasmInternals } from "./core.js"
+export type { WasmInternals } from "./machine.js"
 
 const maxThreads = 64
 /** More threads than this only wait for memory. */

@@ -15,14 +15,14 @@ import { elements, type Tensor } from "../../tensor/tensor.js"
 import { isInteger } from "../../weights/kind.js"
 import { recordAttention } from "./attention.js"
 import { real } from "./commands.js"
-import { WasmCore } from "./core.js"
+import { WasmMachine } from "./machine.js"
 import { align } from "./heap.js"
 import { recordInterleave, recordLinear, recordQuantize, wholeTiles } from "./linear.js"
 import { FLAT_UNIT, Op } from "./opcodes.js"
 import type { Form, WasmTensor } from "./tensor.js"
 import { layouts, quantizedBytes } from "./weights.js"
 
-export abstract class WasmOperations extends WasmCore implements Ops {
+export abstract class WasmForward extends WasmMachine implements Ops {
   embedding(table: Weight, ids: Int32Array): Tensor {
     const weight = this.ownWeight(table)
     checkEmbedding(table, ids)

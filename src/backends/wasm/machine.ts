@@ -23,7 +23,7 @@ export interface WasmInternals extends ProgramChoice {
 
 const defaultPatienceSeconds = 30
 
-export abstract class WasmCore {
+export abstract class WasmMachine {
   readonly interrupt: Int32Array | undefined
   readonly #program: Program
   readonly #threads: Threads

@@ -17,7 +17,7 @@ import type { ReferencePages } from "./pages.js"
 import { integerLinear, quantizeRow } from "./quantized.js"
 import { ReferenceTensor, type ReferenceWeight, values } from "./tensor.js"
 
-export class ReferenceOperations implements Ops {
+export class ReferenceForward implements Ops {
   tensor(data: Float32Array, shape: Shape): Tensor {
     if (data.length !== elements(shape))
       throw new Error(`${data.length} values for ${elements(shape)} elements`)
