@@ -3,7 +3,7 @@
 import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
 import { type BackendName, createBackend } from "../backends/index.js"
-import { InvalidOptionError, UnsupportedError } from "../errors/index.js"
+import { InvalidOptionError } from "../errors/index.js"
 import type { PackedBatch } from "./packing.js"
 import { Batches, packAll } from "./packing.js"
 import type { BatchCursor } from "./packing.js"
@@ -113,12 +113,8 @@ async function firstCheckpoint(runFolder: RunFolder, resume: boolean) {
   )
 }
 
-async function trainingBackend(recipe: Recipe): Promise<TrainingBackend> {
-  const backend = await createBackend(recipe.backend as BackendName | "auto", { threads: recipe.threads })
-  if ("adamW" in backend) return backend as TrainingBackend
-  await backend.dispose()
-  throw new UnsupportedError(`the backend ${backend.name} cannot train`)
-}
+const trainingBackend = (recipe: Recipe): Promise<TrainingBackend> =>
+  createBackend(recipe.backend as BackendName | "auto", { threads: recipe.threads })
 
 class Run {
   readonly #recipe: Recipe
