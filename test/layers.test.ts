@@ -34,6 +34,7 @@ const allowed: Record<string, readonly string[]> = {
     "adapters",
     "engine",
   ],
+  compress: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "data", "model"],
   hub: ["platform"],
   engine: [
     "tensor",
@@ -55,6 +56,7 @@ const allowed: Record<string, readonly string[]> = {
     "engine",
     "train",
     "server",
+    "compress",
     "data",
     "platform",
     "chat",

@@ -7,6 +7,7 @@ import { addConvert } from "./convert.js"
 import { addGenerate } from "./generate.js"
 import { addInfo } from "./info.js"
 import { addList } from "./list.js"
+import { addPrune } from "./prune.js"
 import { addPull } from "./pull.js"
 import { addRemove } from "./remove.js"
 import { addServe } from "./serve.js"
@@ -45,6 +46,7 @@ export function buildProgram(context: Context, version: string): Command {
     addConvert,
     addVocabulary,
     addTrain,
+    addPrune,
     addList,
     addPull,
     addRemove,

@@ -52,7 +52,7 @@ export function addVocabulary(program: Command, context: Context): void {
         "--balance <number>",
         "weight of a group: its bytes to the power of this; 1 as they are, 0 all equal",
       )
-        .default(0.5)
+        .default(0.3)
         .argParser(numberIn({ min: 0, max: 1 })),
     )
     .addOption(

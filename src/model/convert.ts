@@ -55,7 +55,9 @@ export async function convertModel(checkpoint: Checkpoint, options: ConvertOptio
   const layout = await layoutOf(checkpoint)
   const format = options.to === "gguf" ? "gguf" : "huggingface"
   const jobs = jobsOf(layout, format, options.weights ?? "auto")
-  const scaling = scalingOf(layout)
+  const { kind } = jobs.find((job) => job.source.rows > 1)!
+  const files =
+    options.to === "safetensors" ? folderFiles(checkpoint, layout, kind, options.tokenizer) : undefined
   const total = jobs.reduce((bytes, job) => bytes + job.tensor.byteLength, 0)
   let done = 0
 
@@ -70,14 +72,14 @@ export async function convertModel(checkpoint: Checkpoint, options: ConvertOptio
     }
   }
 
-  if (options.to === "safetensors") {
+  if (files) {
     await mkdir(options.path, { recursive: true })
     await writeSafetensors(
       options.path,
       jobs.map((job) => job.tensor),
       produce,
     )
-    for (const [file, text] of sideFiles(checkpoint, layout, scaling, jobs, options.tokenizer)) {
+    for (const [file, text] of files) {
       await writeFileAtomically(join(options.path, file), text)
     }
     return
@@ -160,7 +162,7 @@ export function frequencyDivisors(config: ModelConfig): Float32Array | undefined
  * Scaling parameters for config.json. GGUF keeps only the outcome, so the known sets of Llama 3.1 and 3.2 are tried
  * against it.
  */
-function scalingOf(layout: Layout): RopeScaling | undefined {
+function scalingOf(layout: Pick<Layout, "config" | "frequencyDivisors">): RopeScaling | undefined {
   const { config, frequencyDivisors: divisors } = layout
   if (!divisors) return config.ropeScaling
   const plain = inverseFrequencies(config)
@@ -262,17 +264,16 @@ export function huggingFaceConfig(config: ModelConfig, dtype: "float32" | "float
   }
 }
 
-function sideFiles(
+/** The files of a transformers folder beside the weights, config.json first, by their names. */
+export function folderFiles(
   checkpoint: Checkpoint,
-  layout: Layout,
-  scaling: RopeScaling | undefined,
-  jobs: readonly Job[],
+  layout: Pick<Layout, "config" | "frequencyDivisors">,
+  kind: WeightKind,
   tokenizer: Tokenizer | undefined,
 ): Map<string, string> {
-  const kind = jobs.find((job) => job.source.rows > 1)!.kind
   const dtype = kind === "bf16" ? "bfloat16" : kind === "f16" ? "float16" : "float32"
   const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
-  const config = { ...layout.config, ropeScaling: scaling }
+  const config = { ...layout.config, ropeScaling: scalingOf(layout) }
   const files = new Map([["config.json", json(huggingFaceConfig(config, dtype))]])
   const { bos, stopTokens } = layout.config
   files.set(

@@ -35,7 +35,7 @@ export interface VocabularyOptions {
   mostTokenBytes?: number
   /**
    * Groups of text (languages) are weighed as if each had its bytes to the power of this: 1 takes them as they are, 0
-   * makes all equal. Default 0.5. (Conneau et al. 2020, section 3.1, weigh languages in this way.)
+   * makes all equal. Default 0.3. (Conneau et al. 2020, section 3.1, weigh languages in this way.)
    */
   balance?: number
   /** What the weight of a group is multiplied with on top of that. */
@@ -67,7 +67,7 @@ export class VocabularyTrainer {
   readonly #groups = new Map<string, PieceCounts>()
 
   constructor(options: VocabularyOptions) {
-    const { preTokenizer = "marks", reserved = 8, minFrequency = 2, balance = 0.5, shares = {} } = options
+    const { preTokenizer = "marks", reserved = 8, minFrequency = 2, balance = 0.3, shares = {} } = options
     const { mostTokenBytes = 48, memory = 2 ** 27, size } = options
     check("reserved", reserved, 0, 1000)
     this.#specials = specialTokens(reserved)
