@@ -1,0 +1,8 @@
+export {
+  merged,
+  withAdapter,
+  withRowAdapters,
+  type AdaptedRows,
+  type Adapter,
+  type LowRank,
+} from "./low-rank.js"
