@@ -44,6 +44,9 @@ export interface Addon {
   weightGradientUnits(machine: Handle, rows: number, columns: number): number
   rmsNormGradientUnits(machine: Handle, rows: number): number
   pageBytes(machine: Handle, kvHeads: number, headWidth: number, pageTokens: number, element: number): number
+  attentionTile(machine: Handle, group: number, headWidth: number): number
+  attentionRange(machine: Handle, pageTokens: number): number
+  attentionPartBytes(machine: Handle, rows: number, headWidth: number): number
 }
 
 /** The version of the interface above that this code speaks; addon.cc has the same number. */
@@ -55,7 +58,6 @@ export const operations = [
   "EmbeddingGradient",
   "CopyRows",
   "RowsGradient",
-  "CopyBytes",
   "RmsNorm",
   "Rope",
   "SwiGlu",
@@ -77,7 +79,9 @@ export const operations = [
   "AddParts",
   "SwiGluGradient",
   "StoreKeysValues",
+  "CopyPage",
   "Attention",
+  "MergeAttention",
   "AttentionGradient",
   "LogProbabilities",
   "LogProbabilitiesGradient",

@@ -1,5 +1,7 @@
-// How attention becomes commands: the batch's keys and values into their slots, then every token with every head.
-// Without a cache the batch gets pages of its own for the length of the operation.
+// How attention becomes commands: the batch's keys and values into their slots, then tiles of a few tokens of one
+// sequence each. A long context that few tiles read is split into ranges for the threads, and merged. Without a cache
+// the batch gets pages of its own for the length of the operation.
+import { UnsupportedError } from "../../errors/errors.js"
 import type { PageLayout, SequenceRows } from "../../ops/ops.js"
 import type { Machine } from "./machine.js"
 import { elementBytes, type NativePages } from "./pages.js"
@@ -18,56 +20,155 @@ interface AttentionOperands {
 }
 
 /** Slots of a page where there is no cache. */
-const ownPageTokens = 64
+const ownPageTokens = 128
+/** Units of attention that keep a thread's share of the work even. */
+const unitsPerThread = 4
 
 export function recordAttention(machine: Machine, x: AttentionOperands): void {
   const { queryHeads, kvHeads, headWidth, cache } = x
   const [tokens] = x.query.shape
   if (tokens === 0) return
-  const { layout, sequences, address } = cache
-    ? { layout: cache.pages.layout, sequences: x.sequences, address: cache.pages.layers[cache.layer] }
-    : ownPages(machine, x)
-  let used = 0
-  for (const { pages } of sequences) for (const page of pages) used = Math.max(used, page + 1)
-  cache?.pages.reserve(used)
-
-  const rows: number[] = []
-  for (const { length, cached, pages } of sequences) {
-    const table = machine.integers(pages)
-    for (let row = 0; row < length; row++) rows.push(table, cached + row)
-  }
-  const rowsAt = machine.reals(Float64Array.from(rows))
-  const element = elementBytes(layout)
-  const { pageTokens } = layout
-  const store = [x.key.address, x.value.address, rowsAt, address, kvHeads, headWidth, pageTokens, element]
-  machine.record("StoreKeysValues", tokens, store)
   const group = queryHeads / kvHeads
-  const attend = [
-    x.query.address,
-    x.target.address,
-    rowsAt,
-    address,
-    kvHeads,
-    group,
-    headWidth,
-    pageTokens,
-    element,
+  const plan = planOf(machine, x.sequences, { kvHeads, group, headWidth, layout: cache?.pages.layout })
+  cache?.pages.reserve(plan.usedPages)
+  const { pageTokens, capacity, dtype } = plan.layout
+  const element = elementBytes(dtype)
+  const pageBytes = machine.ask("pageBytes", kvHeads, headWidth, pageTokens, element)
+  const address = cache ? cache.pages.layers[cache.layer] : machine.staging.allocate(capacity * pageBytes)
+  const form = [kvHeads, group, headWidth, pageTokens, element, capacity]
+  const operands = (from: NativeTensor, to: NativeTensor, list: number) => [
+    ...[from.address, to.address, plan.data, address],
+    ...form,
+    list,
   ]
-  machine.record("Attention", tokens * queryHeads, [...attend, 1 / Math.sqrt(headWidth)])
+  machine.record("StoreKeysValues", plan.pieces.count * kvHeads, operands(x.key, x.value, plan.pieces.at))
+  // Scores are exponents of 2.
+  const scale = Math.LOG2E / Math.sqrt(headWidth)
+  const parts = plan.merges.count > 0 ? machine.staging.allocate(kvHeads * plan.partBytes) : 0
+  const attend = [...operands(x.query, x.target, plan.tiles.at), scale, parts]
+  machine.record("Attention", plan.tiles.count * kvHeads, attend)
+  if (plan.merges.count > 0) {
+    const merge = [...operands(x.query, x.target, plan.merges.at), scale, parts]
+    machine.record("MergeAttention", plan.merges.count * kvHeads, merge)
+  }
   machine.staging.reset()
 }
 
-/** Pages for a batch without a cache, f32. */
-function ownPages(
-  machine: Machine,
-  { kvHeads, headWidth, sequences }: AttentionOperands,
-): { layout: PageLayout; sequences: SequenceRows[]; address: number } {
-  let capacity = 0
-  const withPages = sequences.map((sequence) => {
+/** A list of descriptions in the plan's data. */
+interface List {
+  readonly at: number
+  readonly count: number
+}
+
+/** What the kernels are told about a batch; the same for all layers. See kernels/attention.cc. */
+interface Plan {
+  readonly form: PlanForm
+  readonly layout: PageLayout
+  readonly usedPages: number
+  /** Address of the page tables and lists, all int32. */
+  readonly data: number
+  readonly pieces: List
+  readonly tiles: List
+  readonly merges: List
+  /** Bytes, of one kv head, of the sums that wait for a merge. */
+  readonly partBytes: number
+}
+
+interface PlanForm {
+  readonly kvHeads: number
+  readonly group: number
+  readonly headWidth: number
+  /** Absent without a cache. */
+  readonly layout: PageLayout | undefined
+}
+
+/** Plans in the list of commands that is being recorded: layers ask for the same one again. */
+const plans = new WeakMap<Machine, { list: number; known: Map<readonly SequenceRows[], Plan> }>()
+
+function planOf(machine: Machine, sequences: readonly SequenceRows[], form: PlanForm): Plan {
+  let recorded = plans.get(machine)
+  if (recorded?.list !== machine.lists) {
+    recorded = { list: machine.lists, known: new Map() }
+    plans.set(machine, recorded)
+  }
+  const known = recorded.known.get(sequences)
+  const fields = ["kvHeads", "group", "headWidth", "layout"] as const
+  if (known && fields.every((field) => known.form[field] === form[field])) return known
+  const plan = makePlan(machine, sequences, form)
+  recorded.known.set(sequences, plan)
+  return plan
+}
+
+function makePlan(machine: Machine, sequences: readonly SequenceRows[], form: PlanForm): Plan {
+  const { group, headWidth } = form
+  const tileTokens = machine.ask("attentionTile", group, headWidth)
+  if (tileTokens === 0) {
+    throw new UnsupportedError(
+      `attention with ${group} query heads of width ${headWidth} on one key head is too wide`,
+    )
+  }
+  const { layout, paged, usedPages } = pagesOf(sequences, form)
+  const { pageTokens } = layout
+  const rangeTokens = machine.ask("attentionRange", pageTokens)
+  let tileCount = 0
+  for (const { length } of sequences) tileCount += Math.ceil(length / tileTokens)
+  const split = machine.threads > 1 && tileCount * form.kvHeads < unitsPerThread * machine.threads
+
+  const data: number[] = []
+  const pieces: number[] = []
+  const tiles: number[] = []
+  const merges: number[] = []
+  let partRows = 0
+  for (const { first, length, cached, pages } of paged) {
+    const table = data.length
+    for (const page of pages) data.push(page)
+    for (let row = 0; row < length; ) {
+      const slot = (cached + row) % pageTokens
+      const count = Math.min(pageTokens - slot, length - row)
+      pieces.push(first + row, count, pages[Math.floor((cached + row) / pageTokens)], slot)
+      row += count
+    }
+    // Those with the most to read come first, so that the threads end together.
+    for (let tile = Math.ceil(length / tileTokens) - 1; tile >= 0; tile--) {
+      const row = tile * tileTokens
+      const count = Math.min(tileTokens, length - row)
+      const visible = cached + row + 1
+      const ranges = Math.ceil((visible + count - 1) / rangeTokens)
+      if (!split || ranges === 1) {
+        tiles.push(first + row, count, table, visible, -1, 0)
+        continue
+      }
+      merges.push(first + row, count, partRows, ranges, visible)
+      for (let range = 0; range < ranges; range++) {
+        tiles.push(first + row, count, table, visible, range, partRows)
+        partRows += count * group
+      }
+    }
+  }
+  const append = (values: readonly number[], fields: number): List => {
+    const at = data.length
+    for (const value of values) data.push(value)
+    return { at, count: values.length / fields }
+  }
+  const lists = { pieces: append(pieces, 4), tiles: append(tiles, 6), merges: append(merges, 5) }
+  const partBytes = machine.ask("attentionPartBytes", partRows, headWidth)
+  return { form, layout, usedPages, data: machine.integers(Int32Array.from(data)), ...lists, partBytes }
+}
+
+/** The sequences with their pages, which without a cache are f32 pages of this batch alone. */
+function pagesOf(sequences: readonly SequenceRows[], { kvHeads, headWidth, layout }: PlanForm) {
+  let usedPages = 0
+  if (layout) {
+    for (const { pages } of sequences) for (const page of pages) usedPages = Math.max(usedPages, page + 1)
+    return { layout, paged: sequences, usedPages }
+  }
+  const paged = sequences.map((sequence): SequenceRows => {
     const count = Math.ceil(sequence.length / ownPageTokens)
-    return { ...sequence, pages: Int32Array.from({ length: count }, () => capacity++) }
+    return { ...sequence, pages: Int32Array.from({ length: count }, () => usedPages++) }
   })
-  const layout = { layers: 1, kvHeads, headWidth, pageTokens: ownPageTokens, capacity, dtype: "f32" } as const
-  const bytes = machine.ask("pageBytes", kvHeads, headWidth, ownPageTokens, elementBytes(layout))
-  return { layout, sequences: withPages, address: machine.staging.allocate(capacity * bytes) }
+  const own: PageLayout = {
+    ...{ layers: 1, kvHeads, headWidth },
+    ...{ pageTokens: ownPageTokens, capacity: usedPages, dtype: "f32" },
+  }
+  return { layout: own, paged, usedPages }
 }

@@ -31,6 +31,9 @@ type Question =
   | "weightGradientUnits"
   | "rmsNormGradientUnits"
   | "pageBytes"
+  | "attentionTile"
+  | "attentionRange"
+  | "attentionPartBytes"
 
 export class Machine {
   readonly handle: Handle
@@ -38,6 +41,8 @@ export class Machine {
   readonly pages = new Set<NativePages>()
   /** Bytes of weights and of tensors outside of any scope. */
   heldBytes = 0
+  /** Lists of commands that have run. What `integers` and `reals` gave is good for one list. */
+  lists = 0
   readonly #list: CommandList
   /** A single command that runs at once. */
   readonly #immediate: CommandList
@@ -163,6 +168,7 @@ export class Machine {
   flush(): void {
     this.usable()
     if (this.#list.length === 0) return
+    this.lists++
     const done = this.addon.run(this.handle, this.#list.words, this.#list.length, this.interrupt)
     if (!done) this.#lost = true
     this.#list.clear()

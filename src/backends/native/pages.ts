@@ -1,14 +1,11 @@
 // The paged cache: for each layer one stretch of address space for all pages it may ever have. Nothing of it is resident
 // before it is written.
-import { OutOfMemoryError } from "../../errors/errors.js"
+import { OutOfMemoryError, UnsupportedError } from "../../errors/errors.js"
 import type { PageLayout, PageStore } from "../../ops/ops.js"
 import { formatMiB } from "./arena.js"
 import type { Machine } from "./machine.js"
 
-/** Bytes of a unit when a page is copied. */
-const copyUnit = 64 * 1024
-
-export const elementBytes = ({ dtype }: PageLayout): number => (dtype === "f16" ? 2 : 4)
+export const elementBytes = (dtype: PageLayout["dtype"]): number => (dtype === "f16" ? 2 : 4)
 
 export class NativePages implements PageStore {
   /** Address of each layer's pages. */
@@ -23,7 +20,9 @@ export class NativePages implements PageStore {
     readonly owner: Machine,
   ) {
     const { kvHeads, headWidth, pageTokens } = layout
-    this.layerBytes = owner.ask("pageBytes", kvHeads, headWidth, pageTokens, elementBytes(layout))
+    if (owner.ask("attentionRange", pageTokens) === 0)
+      throw new UnsupportedError(`pages of ${pageTokens} tokens are too large`)
+    this.layerBytes = owner.ask("pageBytes", kvHeads, headWidth, pageTokens, elementBytes(layout.dtype))
     const layers: number[] = []
     const bytes = layout.capacity * this.layerBytes
     for (let layer = 0; layer < layout.layers; layer++) {
@@ -60,11 +59,9 @@ export class NativePages implements PageStore {
         throw new Error(`page ${page} of ${this.layout.capacity}`)
     }
     this.reserve(Math.max(from, to) + 1)
-    const bytes = this.layerBytes
-    for (const address of this.layers) {
-      const operands = [address + from * bytes, address + to * bytes, bytes, copyUnit]
-      this.owner.record("CopyBytes", Math.ceil(bytes / copyUnit), operands)
-    }
+    const { kvHeads, headWidth, pageTokens, capacity, dtype } = this.layout
+    const form = [kvHeads, 0, headWidth, pageTokens, elementBytes(dtype), capacity]
+    for (const address of this.layers) this.owner.record("CopyPage", kvHeads, [from, to, 0, address, ...form])
   }
 
   free(): void {

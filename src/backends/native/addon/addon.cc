@@ -337,6 +337,9 @@ CRIA_QUESTION(weightGradientPackUnits)
 CRIA_QUESTION(weightGradientUnits)
 CRIA_QUESTION(rmsNormGradientUnits)
 CRIA_QUESTION(pageBytes)
+CRIA_QUESTION(attentionTile)
+CRIA_QUESTION(attentionRange)
+CRIA_QUESTION(attentionPartBytes)
 #undef CRIA_QUESTION
 
 napi_value namesOf(napi_env env, const std::vector<const char*>& names) {
@@ -372,6 +375,8 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"weightGradientPackUnits", weightGradientPackUnits},
       {"weightGradientUnits", weightGradientUnits},
       {"rmsNormGradientUnits", rmsNormGradientUnits},
+      {"attentionTile", attentionTile}, {"attentionRange", attentionRange},
+      {"attentionPartBytes", attentionPartBytes},
   };
   for (const auto& [name, function] : functions) {
     napi_value value;

@@ -60,6 +60,12 @@ struct Layout {
   int64_t (*rmsNormGradientUnits)(int64_t rows);
   /** One layer's keys and values in a page of the cache; `element` is 2 or 4. */
   int64_t (*pageBytes)(int64_t kvHeads, int64_t headWidth, int64_t pageTokens, int64_t element);
+  /** Tokens of a tile of Attention; 0 where a group of so many heads is too wide for it. */
+  int64_t (*attentionTile)(int64_t group, int64_t headWidth);
+  /** Tokens of a range of Attention; 0 where pages are too large for it. */
+  int64_t (*attentionRange)(int64_t pageTokens);
+  /** What Attention leaves for MergeAttention of so many query rows of a range. */
+  int64_t (*attentionPartBytes)(int64_t rows, int64_t headWidth);
 };
 
 }  // namespace cria

@@ -66,8 +66,11 @@ int64_t weightGradientUnits(int64_t rows, int64_t columns);
 // gradients.cc
 int64_t rmsNormGradientUnits(int64_t rows);
 
-// attention.cc
+// attention-cache.cc and attention.cc
 int64_t pageBytes(int64_t kvHeads, int64_t headWidth, int64_t pageTokens, int64_t element);
+int64_t attentionTile(int64_t group, int64_t headWidth);
+int64_t attentionRange(int64_t pageTokens);
+int64_t attentionPartBytes(int64_t rows, int64_t headWidth);
 
 // table.cc
 extern const Command commands[];

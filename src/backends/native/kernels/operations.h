@@ -9,7 +9,6 @@
   /* rows.cc */            \
   X(CopyRows)              \
   X(RowsGradient)          \
-  X(CopyBytes)             \
   /* elementwise.cc */     \
   X(RmsNorm)               \
   X(Rope)                  \
@@ -37,9 +36,12 @@
   X(RmsNormGradient)       \
   X(AddParts)              \
   X(SwiGluGradient)        \
-  /* attention.cc */       \
+  /* attention-cache.cc */ \
   X(StoreKeysValues)       \
+  X(CopyPage)              \
+  /* attention.cc */       \
   X(Attention)             \
+  X(MergeAttention)        \
   /* attention-gradient.cc */ \
   X(AttentionGradient)     \
   /* losses.cc */          \

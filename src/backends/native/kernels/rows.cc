@@ -32,13 +32,4 @@ void RowsGradient(const double* args, int64_t begin, int64_t end, Thread&) {
   }
 }
 
-/** Operands: from, to, bytes, bytes of a unit. Unit: a stretch of bytes. */
-void CopyBytes(const double* args, int64_t begin, int64_t end, Thread&) {
-  const uint8_t* from = pointer<uint8_t>(args[0]);
-  uint8_t* to = pointer<uint8_t>(args[1]);
-  const int64_t bytes = int64_t(args[2]), width = int64_t(args[3]);
-  const int64_t first = begin * width, last = smaller(end * width, bytes);
-  if (last > first) memcpy(to + first, from + first, size_t(last - first));
-}
-
 }  // namespace cria::CRIA_ISA

@@ -31,6 +31,7 @@ static int64_t linearUnits(int64_t kind, int64_t tokens, int64_t rows, int64_t c
 
 extern const Layout layout = {packedBytes, packUnits, formBytes, formUnits, linearUnits,
                               inputGradientBytes, inputGradientPackUnits, inputGradientUnits, weightGradientTokens, weightGradientBytes,
-                              weightGradientPackUnits, weightGradientUnits, rmsNormGradientUnits, pageBytes};
+                              weightGradientPackUnits, weightGradientUnits, rmsNormGradientUnits, pageBytes,
+                              attentionTile, attentionRange, attentionPartBytes};
 
 }  // namespace cria::CRIA_ISA
