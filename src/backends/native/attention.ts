@@ -35,20 +35,27 @@ export function recordAttention(machine: Machine, x: AttentionOperands): void {
   const element = elementBytes(dtype)
   const pageBytes = machine.ask("pageBytes", kvHeads, headWidth, pageTokens, element)
   const address = cache ? cache.pages.layers[cache.layer] : machine.staging.allocate(capacity * pageBytes)
-  const form = [kvHeads, group, headWidth, pageTokens, element, capacity]
-  const operands = (from: NativeTensor, to: NativeTensor, list: number) => [
-    ...[from.address, to.address, plan.data, address],
-    ...form,
-    list,
+  const operands = (from: NativeTensor, to: NativeTensor, list: List) => [
+    from.address,
+    to.address,
+    plan.data,
+    address,
+    kvHeads,
+    group,
+    headWidth,
+    pageTokens,
+    element,
+    capacity,
+    list.at,
   ]
-  machine.record("StoreKeysValues", plan.pieces.count * kvHeads, operands(x.key, x.value, plan.pieces.at))
+  machine.record("StoreKeysValues", plan.pieces.count * kvHeads, operands(x.key, x.value, plan.pieces))
   // Scores are exponents of 2.
   const scale = Math.LOG2E / Math.sqrt(headWidth)
   const parts = plan.merges.count > 0 ? machine.staging.allocate(kvHeads * plan.partBytes) : 0
-  const attend = [...operands(x.query, x.target, plan.tiles.at), scale, parts]
+  const attend = [...operands(x.query, x.target, plan.tiles), scale, parts]
   machine.record("Attention", plan.tiles.count * kvHeads, attend)
   if (plan.merges.count > 0) {
-    const merge = [...operands(x.query, x.target, plan.merges.at), scale, parts]
+    const merge = [...operands(x.query, x.target, plan.merges), scale, parts]
     machine.record("MergeAttention", plan.merges.count * kvHeads, merge)
   }
   machine.staging.reset()
@@ -167,8 +174,12 @@ function pagesOf(sequences: readonly SequenceRows[], { kvHeads, headWidth, layou
     return { ...sequence, pages: Int32Array.from({ length: count }, () => usedPages++) }
   })
   const own: PageLayout = {
-    ...{ layers: 1, kvHeads, headWidth },
-    ...{ pageTokens: ownPageTokens, capacity: usedPages, dtype: "f32" },
+    layers: 1,
+    kvHeads,
+    headWidth,
+    pageTokens: ownPageTokens,
+    capacity: usedPages,
+    dtype: "f32",
   }
   return { layout: own, paged, usedPages }
 }
