@@ -33,8 +33,10 @@ const allowed: Record<string, readonly string[]> = {
     "autograd",
     "adapters",
     "engine",
+    "energy",
   ],
   compress: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "data", "model"],
+  energy: ["formats"],
   hub: ["platform"],
   engine: [
     "tensor",
@@ -57,6 +59,7 @@ const allowed: Record<string, readonly string[]> = {
     "train",
     "server",
     "compress",
+    "energy",
     "data",
     "platform",
     "chat",
