@@ -1,6 +1,7 @@
 // All commands under one roof, and how help and usage errors look.
 import { Command } from "commander"
 import { addBench } from "./bench.js"
+import { addCard } from "./card.js"
 import { addChat } from "./chat.js"
 import type { Context } from "./context.js"
 import { addConvert } from "./convert.js"
@@ -47,6 +48,7 @@ export function buildProgram(context: Context, version: string): Command {
     addVocabulary,
     addTrain,
     addPrune,
+    addCard,
     addList,
     addPull,
     addRemove,

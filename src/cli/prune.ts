@@ -1,6 +1,6 @@
 // cria prune: a model with the parts that matter least taken out.
 import { stat } from "node:fs/promises"
-import { resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { type Command, Option } from "commander"
 import { InvalidOptionError } from "../errors/index.js"
 import type { Importance, PrunePlan, PruneTarget } from "../compress/index.js"
@@ -92,7 +92,8 @@ async function prune(context: Context, from: string, to: string, flags: Flags): 
   const { err, lifetime } = context
   const { layers, kvHeads, feedForward: feedForwardWidth, width } = flags
   const target: PruneTarget = { layers, kvHeads, feedForwardWidth, width }
-  if (Object.values(target).every((value) => value === undefined))
+  const wanted = Object.fromEntries(Object.entries(target).filter(([, value]) => value !== undefined))
+  if (Object.keys(wanted).length === 0)
     throw new UsageError("nothing is to be taken out: give --layers, --kv-heads, --feed-forward or --width")
   if (flags.text === undefined)
     throw new UsageError(
@@ -101,18 +102,29 @@ async function prune(context: Context, from: string, to: string, flags: Flags): 
   const there = await stat(to).catch(() => undefined)
   if (there && !flags.force)
     throw new InvalidOptionError(`${oneLine(to)} exists: choose another name, or add --force`)
+  if (there && !(await stat(join(to, "config.json")).catch(() => undefined)))
+    throw new InvalidOptionError(
+      `${oneLine(to)} is no folder of a model, so it is not replaced: choose another name`,
+    )
   const checkpoint = await openSource(context, from)
   if (resolve(checkpoint.path) === resolve(to))
     throw new UsageError("a model cannot be pruned onto itself: choose another name")
   const start = performance.now()
-  const [{ calibrationTexts, columnNorms, measureImportance, planPruning, writePruned }, { dataFiles }] =
-    await Promise.all([import("../compress/index.js"), import("../data/index.js")])
+  const [
+    { calibrationTexts, checkTarget, columnNorms, measureImportance, planPruning, writePruned },
+    { dataFiles },
+  ] = await Promise.all([import("../compress/index.js"), import("../data/index.js")])
+  const { readStages, writeStages } = await import("../card/index.js")
   const { createBackend } = await import("../backends/index.js")
-  const { loadModel } = await import("../model/checkpoint.js")
+  const { publishFolder } = await import("../formats/write-folder.js")
+  const { layoutOf, loadModel } = await import("../model/checkpoint.js")
   const { readTokenizer } = await import("../engine/load-model.js")
 
+  const { EnergyMeter } = await import("../energy/index.js")
   const { signal } = lifetime
+  const meter = await EnergyMeter.start()
   const tokenizer = readTokenizer(checkpoint)
+  checkTarget((await layoutOf(checkpoint)).config, target)
   const { separator, field, length } = flags
   const texts = await calibrationTexts(await dataFiles(flags.text), tokenizer, {
     tokens: flags.tokens,
@@ -135,21 +147,40 @@ async function prune(context: Context, from: string, to: string, flags: Flags): 
     })
     progress.tokens.end()
     const plan = planPruning(model.config, importance, await columnNorms(checkpoint), target)
-    await writePruned(checkpoint, plan, to, {
-      weights: flags.weights,
-      tokenizer,
-      signal,
-      onProgress: (done, all) => progress.bytes.update("Writing", done, all),
+    await publishFolder(to, async (folder) => {
+      await writePruned(checkpoint, plan, folder, {
+        weights: flags.weights,
+        tokenizer,
+        signal,
+        onProgress: (done, all) => progress.bytes.update("Writing", done, all),
+      })
+      await writeStages(folder, [
+        ...(await readStages(await folderOf(checkpoint.path))),
+        {
+          method: "prune",
+          ended: new Date().toISOString(),
+          parameters: parametersOf(plan.config),
+          tokens: importance.tokens,
+          settings: wanted,
+          data: [],
+          energy: await meter.report(),
+        },
+      ])
     })
     end()
     report(context, to, model.config, importance, plan, (performance.now() - start) / 1000, flags)
   } finally {
+    meter.stop()
     end()
     dispose()
     undo()
     await backend.dispose()
   }
 }
+
+/** The folder that a model is, or that its file is in. */
+const folderOf = async (path: string): Promise<string> =>
+  (await stat(path)).isDirectory() ? path : dirname(path)
 
 /** Parameters of a model of these numbers. */
 function parametersOf(config: ModelConfig): number {

@@ -49,18 +49,7 @@ export function planPruning(
   norms: ColumnNorms,
   target: PruneTarget,
 ): PrunePlan {
-  const wanted = {
-    layers: target.layers ?? config.layers,
-    kvHeads: target.kvHeads ?? config.kvHeads,
-    feedForwardWidth: target.feedForwardWidth ?? config.feedForwardWidth,
-    width: target.width ?? config.width,
-  }
-  for (const [name, value] of Object.entries(wanted) as [keyof typeof wanted, number][])
-    if (!Number.isInteger(value) || value < 1 || value > config[name])
-      throw new InvalidOptionError(
-        `${name} is ${value}, expected 1 to the ${config[name]} that the model has`,
-      )
-
+  const wanted = checkTarget(config, target)
   const layers = [...largest(importance.blocks, wanted.layers)]
   const groupWidth = (config.queryHeads / config.kvHeads) * config.headWidth
   const neuronsOf = (layer: number) =>
@@ -91,6 +80,22 @@ export function planPruning(
     channels,
     gains: kept.map((norm) => gainFactor(importance.residuals[norm], channels)),
   }
+}
+
+/** The target with what it leaves out. InvalidOptionError where it asks for more than the model has. */
+export function checkTarget(config: ModelConfig, target: PruneTarget): Required<PruneTarget> {
+  const wanted = {
+    layers: target.layers ?? config.layers,
+    kvHeads: target.kvHeads ?? config.kvHeads,
+    feedForwardWidth: target.feedForwardWidth ?? config.feedForwardWidth,
+    width: target.width ?? config.width,
+  }
+  for (const [name, value] of Object.entries(wanted) as [keyof typeof wanted, number][])
+    if (!Number.isInteger(value) || value < 1 || value > config[name])
+      throw new InvalidOptionError(
+        `${name} is ${value}, expected 1 to the ${config[name]} that the model has`,
+      )
+  return wanted
 }
 
 /** The numbers of the `count` largest values, in order; of equal ones the first. */

@@ -12,6 +12,7 @@ export {
   EnergyMeter,
   type EnergyOptions,
   type EnergyReport,
+  energyReportSchema,
   readEnergy,
   writeEnergy,
 } from "./meter.js"

@@ -26,7 +26,7 @@ export interface EnergyOptions {
 }
 
 const factorSchema = z.object({ kilogramsPerKilowattHour: z.number().nonnegative(), source: z.string() })
-const reportSchema = z.object({
+export const energyReportSchema = z.object({
   version: z.literal(1),
   /** Hours by the clock, while the meter ran. */
   hours: z.number().nonnegative(),
@@ -48,7 +48,7 @@ const reportSchema = z.object({
   processors: z.array(z.string()),
 })
 /** What is written beside a checkpoint. Masses are kg of CO2 equivalents. */
-export type EnergyReport = z.infer<typeof reportSchema>
+export type EnergyReport = z.infer<typeof energyReportSchema>
 
 /** Power of one busy hardware thread where nothing is stated: what desktop processors of 125 W and 24 threads are made for. */
 const assumedThreadWatts = 5
@@ -152,7 +152,7 @@ export async function readEnergy(folder: string): Promise<EnergyReport | undefin
   const content = await readFile(path, "utf8").catch(() => undefined)
   if (content === undefined) return undefined
   try {
-    return reportSchema.parse(JSON.parse(content))
+    return energyReportSchema.parse(JSON.parse(content))
   } catch (error) {
     throw new InvalidFileError(`${path} is no energy report of Cria's: remove it to count from nought`, {
       cause: error,
