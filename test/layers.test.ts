@@ -52,6 +52,7 @@ const allowed: Record<string, readonly string[]> = {
     "model",
     "hub",
     "platform",
+    "adapters",
   ],
   browser: ["engine", "formats", "platform", "chat", "model", "weights"],
   server: ["engine", "chat", "tokenizer", "model"],

@@ -82,6 +82,10 @@ export class Answer implements Sequence, TokenHistory {
     return this.task.request.slide
   }
 
+  get adapter(): string | undefined {
+    return this.task.request.adapter
+  }
+
   get paused(): boolean {
     return this.task.credit <= 0
   }

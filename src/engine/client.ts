@@ -90,12 +90,13 @@ export class EngineClient {
     ids: Int32Array,
     firstPosition: number,
     vocabularySize: number,
+    adapter?: string,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
     const logits = logitsMemory(ids.length, vocabularySize)
     const { promise, receiver } = awaited<void>()
     const rows = (first: number, values: Float32Array) => logits.set(values, first * vocabularySize)
-    const command = (id: number): Command => ({ type: "score", id, ids, firstPosition })
+    const command = (id: number): Command => ({ type: "score", id, ids, firstPosition, adapter })
     const run = await this.#start(command, signal, { ...receiver, rows, end: receiver.done })
     try {
       await run.wait(promise)
@@ -106,11 +107,11 @@ export class EngineClient {
   }
 
   /** The mean of the hidden states of a text [D], of length 1. */
-  async embed(ids: Int32Array, signal?: AbortSignal): Promise<Float32Array> {
+  async embed(ids: Int32Array, adapter?: string, signal?: AbortSignal): Promise<Float32Array> {
     const { promise, receiver } = awaited<Float32Array>()
     let vector = new Float32Array()
     const rows = (_: number, values: Float32Array) => void (vector = Float32Array.from(values))
-    const command = (id: number): Command => ({ type: "embed", id, ids })
+    const command = (id: number): Command => ({ type: "embed", id, ids, adapter })
     const end = () => receiver.done(vector)
     const run = await this.#start(command, signal, { ...receiver, rows, end })
     try {

@@ -1,6 +1,8 @@
 // The pass of one step through the model: chunks of many sequences as one batch, and of their rows the logits or
 // the hidden states that are wanted.
+import { type AdaptedRows, withAdapter, withRowAdapters } from "../adapters/index.js"
 import { hiddenStates } from "../model/llama.js"
+import type { Ops } from "../ops/ops.js"
 import type { EngineParts } from "./engine.js"
 import type { Chunk } from "./scheduler.js"
 import type { Sequence } from "./sequence.js"
@@ -20,10 +22,11 @@ export const wanted = (sequence: Sequence, index: number): boolean =>
 
 /** `cached` says how many slots of a chunk's sequence are filled before it. Throws what `Backend.read` throws. */
 export async function compute(
-  { backend, model, pages }: EngineParts,
+  parts: EngineParts,
   chunks: readonly Chunk[],
   cached: (chunk: Chunk) => number,
 ): Promise<StepResult> {
+  const { backend, model, pages } = parts
   const total = chunks.reduce((sum, { count }) => sum + count, 0)
   const ids = new Int32Array(total)
   const positions = new Int32Array(total)
@@ -43,7 +46,7 @@ export async function compute(
   const scope = backend.scope()
   try {
     const batch = { ids, positions, sequences, outputs: Int32Array.from([...logitRows, ...stateRows]) }
-    const x_RD = hiddenStates(backend, model, batch, pages)
+    const x_RD = hiddenStates(adapted(parts, chunks, total), model, batch, pages)
     if (stateRows.length === 0)
       return { logits: await backend.read(backend.linear(x_RD, model.output)), states: none }
     const part = (first: number, count: number) =>
@@ -58,4 +61,23 @@ export async function compute(
   } finally {
     scope.end()
   }
+}
+
+/** The operations of a step: with an adapter where all rows have the same one, else with those of some rows each. */
+function adapted({ backend, adapters }: EngineParts, chunks: readonly Chunk[], total: number): Ops {
+  const rows = new Map<string, number[]>()
+  let row = 0
+  for (const { sequence, count } of chunks) {
+    const own = sequence.adapter === undefined ? [] : (rows.get(sequence.adapter) ?? [])
+    for (let i = 0; i < count; i++) own.push(row + i)
+    if (sequence.adapter !== undefined) rows.set(sequence.adapter, own)
+    row += count
+  }
+  if (!adapters || rows.size === 0) return backend
+  const parts = [...rows].map(([name, own]): AdaptedRows => {
+    return { adapter: adapters.get(name)!, rows: Int32Array.from(own) }
+  })
+  return parts[0].rows.length === total
+    ? withAdapter(backend, parts[0].adapter)
+    : withRowAdapters(backend, parts)
 }

@@ -11,9 +11,9 @@ export function dispatch(engine: Engine, message: unknown, emit: (event: EngineE
       case "generate":
         return engine.generate(command.id, command.request)
       case "score":
-        return engine.score(command.id, command.ids, command.firstPosition)
+        return engine.score(command.id, command.ids, command.firstPosition, command.adapter)
       case "embed":
-        return engine.embed(command.id, command.ids)
+        return engine.embed(command.id, command.ids, command.adapter)
       case "grant":
         return engine.grant(command.id, command.credit)
       case "cancel":

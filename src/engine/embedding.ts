@@ -17,6 +17,7 @@ export class Embedding implements Sequence {
     readonly id: number,
     readonly order: number,
     readonly ids: Int32Array,
+    readonly adapter: string | undefined,
     width: number,
   ) {
     this.#sum = new Float64Array(width)

@@ -1,5 +1,6 @@
 // The engine: runs requests of all kinds through the model, many at a time, step by step. A step is a transaction:
 // nothing advances before its logits are there. Knows no thread and no file; what it has to say it emits.
+import type { Adapter } from "../adapters/index.js"
 import { type Backend, Interrupted } from "../backends/backend.js"
 import {
   ContextOverflowError,
@@ -36,6 +37,8 @@ export interface EngineParts {
   /** The pages of its cache: at least one sequence of `contextLength` tokens fits. */
   readonly pages: PageStore
   readonly contextLength: number
+  /** Adapters that requests may name. */
+  readonly adapters?: ReadonlyMap<string, Adapter>
 }
 
 /** Sequences in the cache at once. */
@@ -90,6 +93,7 @@ export class Engine {
       const { contextLength, tokenizer, model, pages } = this.#parts
       const { prompt, slide, maxTokens, n, sampling } = request
       this.#checkTokens(prompt, "the prompt")
+      this.#checkAdapter(request.adapter)
       if (slide && contextLength < 2 * pages.layout.pageTokens) {
         throw new UnsupportedError(`a context of ${contextLength} tokens is too short to slide`)
       }
@@ -110,24 +114,26 @@ export class Engine {
   }
 
   /** Computes the logits [ids.length, V] of a text; they are emitted in rows under this id. */
-  score(id: number, ids: Int32Array, firstPosition: number): void {
+  score(id: number, ids: Int32Array, firstPosition: number, adapter?: string): void {
     this.#accept(id, () => {
       const { contextLength } = this.#parts
       this.#checkTokens(ids, "the text")
+      this.#checkAdapter(adapter)
       if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
-      const scoring = new Scoring(id, this.#orders++, ids, firstPosition)
+      const scoring = new Scoring(id, this.#orders++, ids, firstPosition, adapter)
       this.#scorings.set(id, scoring)
       this.#scheduler.add(scoring)
     })
   }
 
   /** Computes the vector [D] of a text; it is emitted as the one row of this id. */
-  embed(id: number, ids: Int32Array): void {
+  embed(id: number, ids: Int32Array, adapter?: string): void {
     this.#accept(id, () => {
       const { contextLength, model } = this.#parts
       this.#checkTokens(ids, "the text")
+      this.#checkAdapter(adapter)
       if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
-      const embedding = new Embedding(id, this.#orders++, ids, model.config.width)
+      const embedding = new Embedding(id, this.#orders++, ids, adapter, model.config.width)
       this.#scorings.set(id, embedding)
       this.#scheduler.add(embedding)
     })
@@ -197,6 +203,16 @@ export class Engine {
         `${what} has token ${wrong}, but the model knows tokens 0 to ${vocabularySize - 1}`,
       )
     }
+  }
+
+  #checkAdapter(name: string | undefined): void {
+    const { adapters } = this.#parts
+    if (name === undefined || adapters?.has(name)) return
+    const known = [...(adapters?.keys() ?? [])].map((one) => JSON.stringify(one)).join(", ")
+    throw new InvalidOptionError(
+      `no adapter ${JSON.stringify(name.slice(0, 200))} was loaded with the model` +
+        (known ? `, only ${known}` : ": name it in `adapters` when loading"),
+    )
   }
 
   #wake(): void {

@@ -21,6 +21,9 @@ export interface ModelInfo {
   /** Tokens that the cache holds for all sequences together, and the bytes that takes when it is full. */
   readonly cacheTokens: number
   readonly cacheBytes: number
+  /** Names of the adapters that requests may choose, and the one that they have without a choice. */
+  readonly adapters?: readonly string[]
+  readonly adapter?: string
   readonly chatTemplate?: string
   /** Whether `chat` works: the model brings a template or has the tokens of the Llama 3 format. */
   readonly hasChat: boolean

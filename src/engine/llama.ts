@@ -20,6 +20,13 @@ export interface ChatGenerateOptions extends Omit<GenerateOptions, "special">, O
   template?: string | null
 }
 
+/** What requests without a sampler take. */
+export interface AdapterChoice {
+  /** As in `GenerateOptions`. */
+  adapter?: string | null
+  signal?: AbortSignal
+}
+
 const pythonTag = "<|python_tag|>"
 
 export class Llama implements AsyncDisposable {
@@ -55,11 +62,17 @@ export class Llama implements AsyncDisposable {
    */
   async logits(
     ids: ArrayLike<number>,
-    { firstPosition = 0, signal }: { firstPosition?: number; signal?: AbortSignal } = {},
+    { firstPosition = 0, adapter, signal }: AdapterChoice & { firstPosition?: number } = {},
   ): Promise<Float32Array> {
     const { contextLength } = this.info
     if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
-    return this.#client.score(tokenIds(ids), firstPosition, this.config.vocabularySize, signal)
+    return this.#client.score(
+      tokenIds(ids),
+      firstPosition,
+      this.config.vocabularySize,
+      this.#adapter(adapter),
+      signal,
+    )
   }
 
   /**
@@ -70,12 +83,12 @@ export class Llama implements AsyncDisposable {
    */
   async embed(
     text: string | ArrayLike<number>,
-    { signal }: { signal?: AbortSignal } = {},
+    { adapter, signal }: AdapterChoice = {},
   ): Promise<Float32Array> {
     const ids = typeof text === "string" ? this.#encode(text, false) : tokenIds(text)
     const { contextLength } = this.info
     if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
-    return this.#client.embed(ids, signal)
+    return this.#client.embed(ids, this.#adapter(adapter), signal)
   }
 
   /** Continues a text (after one start token) or a list of token ids (as they are). */
@@ -107,6 +120,11 @@ export class Llama implements AsyncDisposable {
       if (tools.length + builtinTools.length === 0) return pieces
       return withToolCalls(pieces, tools, { text: pythonTag, id: this.tokenizer.idOf(pythonTag) })
     })
+  }
+
+  /** The adapter of a request; undefined for none. */
+  #adapter(choice: string | null | undefined): string | undefined {
+    return choice === undefined ? this.info.adapter : (choice ?? undefined)
   }
 
   /** How busy the engine is, and what it holds. */
@@ -155,6 +173,7 @@ export class Llama implements AsyncDisposable {
       n: options.n ?? 1,
       slide: options.contextOverflow === "slide",
       constraint: options.constraint && constraintText(options.constraint),
+      adapter: this.#adapter(options.adapter),
     }
   }
 

@@ -42,6 +42,7 @@ export const generateOptions = z.strictObject({
   n: z.number().int().min(1).max(128).optional(),
   contextOverflow: z.enum(["error", "slide"]).optional(),
   constraint: constraint.optional(),
+  adapter: z.string().nullable().optional(),
   special: z.boolean().optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
 })
@@ -89,6 +90,8 @@ export interface GenerateOptions {
    * An answer that maxTokens cuts off has the finishReason "length" and may be incomplete.
    */
   constraint?: ConstraintOptions
+  /** The adapter for this request, by its name in the load's `adapters`; null for none. Default: the load's `adapter`. */
+  adapter?: string | null
   /** Reads special tokens in a prompt string, such as <|eot_id|>. Only for text that you wrote yourself. */
   special?: boolean
   /** Ends the answer early: the iteration throws the signal's reason. */

@@ -41,6 +41,8 @@ export const generateRequest = z.strictObject({
       text: z.string().max(longestConstraint),
     })
     .optional(),
+  /** Name of the adapter that the answers go through. */
+  adapter: z.string().optional(),
   /** Pieces that may be sent before the first grant of more. */
   credit: z.number().int().positive(),
 })
@@ -57,8 +59,9 @@ export const command = z.discriminatedUnion("type", [
       .int()
       .min(0)
       .max(1 << 24),
+    adapter: z.string().optional(),
   }),
-  z.strictObject({ type: z.literal("embed"), id, ids: tokens }),
+  z.strictObject({ type: z.literal("embed"), id, ids: tokens, adapter: z.string().optional() }),
   z.strictObject({ type: z.literal("grant"), id, credit: z.number().int().positive() }),
   z.strictObject({ type: z.literal("cancel"), id }),
   z.strictObject({ type: z.literal("stats"), id }),

@@ -146,7 +146,7 @@ export class Scheduler {
   /** Opens the cache of a sequence with room for all that is known of it. */
   #enter(sequence: Sequence): boolean {
     const { place, length } = sequence
-    const cache = this.#cache.open(sequence.shares ? tokensOf(sequence, 0, length) : [])
+    const cache = this.#cache.open(sequence.shares ? tokensOf(sequence, 0, length) : [], sequence.adapter)
     place.cache = cache
     place.done = place.found = cache.length
     // those that run must be able to go on for a while, or they would be set back at once

@@ -17,6 +17,7 @@ export class Scoring implements Sequence {
     readonly order: number,
     readonly ids: Int32Array,
     readonly firstPosition: number,
+    readonly adapter: string | undefined,
   ) {}
 
   get length(): number {

@@ -9,6 +9,8 @@ export interface Sequence {
   token(index: number): number
   /** Position of token 0. */
   readonly firstPosition: number
+  /** Name of the adapter that it goes through. */
+  readonly adapter: string | undefined
   /** Its pages may serve other sequences with the same beginning, and it may use theirs. */
   readonly shares: boolean
   /** When the context is full its oldest tokens go; else its length never exceeds the context. */

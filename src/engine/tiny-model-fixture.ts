@@ -1,5 +1,6 @@
 // For tests: a random model of two layers on the reference backend with a byte-level vocabulary, and links to
 // engines that run it. The pieces around it (backend, cache size) can be replaced.
+import type { Adapter } from "../adapters/index.js"
 import type { Backend } from "../backends/backend.js"
 import { ReferenceBackend } from "../backends/reference/reference.js"
 import { type Block, type Model } from "../model/llama.js"
@@ -88,11 +89,37 @@ export interface TinyOptions {
   pageTokens?: number
   /** Puts something between the engine and the reference backend. */
   wrap?: (backend: ReferenceBackend) => Backend
+  /** Random adapters of these names, and the one that requests have without a choice. */
+  adapters?: readonly string[]
+  adapter?: string
+}
+
+/** A low-rank addition to every matrix of the blocks. */
+function tinyAdapter(backend: Backend, model: Model, seed: number): Adapter {
+  let at = 0
+  const weight = (rows: number, columns: number) => {
+    const writer = backend.createWeight("f32", rows, columns)
+    const values = Float32Array.from({ length: rows * columns }, () => uniform(seed, at++) - 0.5)
+    writer.write(new Uint8Array(values.buffer))
+    return writer.finish()
+  }
+  const matrices = model.blocks.flatMap(({ attention, feedForward }) => [
+    attention.query,
+    attention.value,
+    feedForward.down,
+  ])
+  return new Map(
+    matrices.map((matrix) => {
+      const [rows, columns] = matrix.shape
+      return [matrix, { a: weight(4, columns), b: weight(rows, 4), scale: 0.5 }]
+    }),
+  )
 }
 
 /** A link to a new engine in this thread, with the tiny model. */
 export function tinyLink(options: TinyOptions = {}): OpenLink {
   const { contextLength = 512, cacheTokens = 4096, pageTokens = 8, wrap = (backend) => backend } = options
+  const { adapters: names = [], adapter } = options
   return localLink(async () => {
     const backend = wrap(await ReferenceBackend.create())
     const model = tinyModel(backend)
@@ -113,6 +140,8 @@ export function tinyLink(options: TinyOptions = {}): OpenLink {
         contextLength,
         cacheTokens,
         cacheBytes: 0,
+        adapters: names,
+        adapter,
         hasChat: true,
       },
       tokenizer: tokenizer.serialize(),
@@ -120,7 +149,8 @@ export function tinyLink(options: TinyOptions = {}): OpenLink {
       stopTokens: tinyConfig.stopTokens,
       interrupt: undefined,
     }
-    return { parts: { backend, model, tokenizer, pages, contextLength }, loaded }
+    const adapters = new Map(names.map((name, i) => [name, tinyAdapter(backend, model, i + 100)]))
+    return { parts: { backend, model, tokenizer, pages, contextLength, adapters }, loaded }
   })
 }
 

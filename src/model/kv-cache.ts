@@ -5,11 +5,12 @@ import type { PageStore } from "../ops/ops.js"
 /** A full page whose tokens, and all tokens before them, are known: a node of the prefix tree. */
 interface PrefixNode {
   readonly page: number
-  readonly parent: PrefixNode | undefined
-  /** The page's tokens, joined: its name among the parent's children. */
+  /** The page's tokens, joined: its name among its siblings. */
   readonly key: string
-  readonly children: Map<string, PrefixNode>
+  readonly siblings: Siblings
+  readonly children: Siblings
 }
+type Siblings = Map<string, PrefixNode>
 
 export class KvCache {
   readonly store: PageStore
@@ -17,7 +18,8 @@ export class KvCache {
   readonly #references: Int32Array
   /** Pages that hold nothing, lowest on top so that memory is taken late. */
   readonly #empty: number[] = []
-  readonly #roots = new Map<string, PrefixNode>()
+  /** First pages, by family. */
+  readonly #roots = new Map<string, Siblings>()
   readonly #nodeOfPage = new Map<number, PrefixNode>()
   /** Prefix pages that no sequence holds, oldest first. A child is always older than its parent: see `drop`. */
   readonly #idle = new Set<number>()
@@ -52,10 +54,13 @@ export class KvCache {
   /**
    * Starts a sequence that is to hold `ids`, sharing the pages of the longest known prefix. Its `length` says how
    * many tokens are there already: whole pages, and at most `ids.length - 1`, for the last token must be run.
+   * Sequences share within a family only: it names what else than the tokens decides what is in a page.
    */
-  open(ids: readonly number[]): SequenceCache {
+  open(ids: readonly number[], family = ""): SequenceCache {
+    const root: Siblings = this.#roots.get(family) ?? new Map()
+    this.#roots.set(family, root)
     const nodes: PrefixNode[] = []
-    let children = this.#roots
+    let children = root
     for (let end = this.pageTokens; end < ids.length; end += this.pageTokens) {
       const node = children.get(ids.slice(end - this.pageTokens, end).join())
       if (!node) break
@@ -65,6 +70,7 @@ export class KvCache {
     for (const { page } of nodes) this.hold(page)
     return new SequenceCache(
       this,
+      root,
       nodes,
       nodes.map((node) => node.page),
       nodes.length * this.pageTokens,
@@ -109,12 +115,11 @@ export class KvCache {
   }
 
   /** Enters a full page into the prefix tree. Returns its node, or the twin that is there already. */
-  remember(parent: PrefixNode | undefined, page: number, ids: readonly number[]): PrefixNode {
-    const siblings = parent?.children ?? this.#roots
+  remember(siblings: Siblings, page: number, ids: readonly number[]): PrefixNode {
     const key = ids.join()
     const twin = siblings.get(key)
     if (twin) return twin
-    const node: PrefixNode = { page, parent, key, children: new Map() }
+    const node: PrefixNode = { page, key, siblings, children: new Map() }
     siblings.set(key, node)
     this.#nodeOfPage.set(page, node)
     return node
@@ -130,7 +135,7 @@ export class KvCache {
 
   #forget(page: number): void {
     const node = this.#nodeOfPage.get(page)!
-    ;(node.parent?.children ?? this.#roots).delete(node.key)
+    node.siblings.delete(node.key)
     this.#nodeOfPage.delete(page)
     this.#idle.delete(page)
   }
@@ -139,6 +144,8 @@ export class KvCache {
 /** The cache of one sequence: its page table and how many of its slots are filled. */
 export class SequenceCache {
   readonly #cache: KvCache
+  /** First pages of its family. */
+  readonly #root: Siblings
   /** Prefix nodes of the leading full pages; undefined once the table is no longer a prefix of a text. */
   #nodes: PrefixNode[] | undefined
   #pages: number[]
@@ -149,12 +156,14 @@ export class SequenceCache {
 
   constructor(
     cache: KvCache,
+    root: Siblings,
     nodes: PrefixNode[] | undefined,
     pages: number[],
     length: number,
     open: number[],
   ) {
     this.#cache = cache
+    this.#root = root
     this.#nodes = nodes
     this.#pages = pages
     this.#length = length
@@ -200,7 +209,7 @@ export class SequenceCache {
       if (this.#open.length < size) continue
       if (this.#nodes) {
         const page = this.#pages[this.#length / size - 1]
-        this.#nodes.push(this.#cache.remember(this.#nodes.at(-1), page, this.#open))
+        this.#nodes.push(this.#cache.remember(this.#nodes.at(-1)?.children ?? this.#root, page, this.#open))
         // the twin of another sequence continues the tree; ours is not in it, so the nodes below would dangle
         if (this.#nodes.at(-1)!.page !== page) this.#adopt(this.#nodes.at(-1)!.page)
       }
@@ -220,9 +229,8 @@ export class SequenceCache {
   /** A second sequence with the same past. Both may go on writing: the one that does first copies the open page. */
   fork(): SequenceCache {
     for (const page of this.#pages) this.#cache.hold(page)
-    return new SequenceCache(this.#cache, this.#nodes && [...this.#nodes], [...this.#pages], this.#length, [
-      ...this.#open,
-    ])
+    const nodes = this.#nodes && [...this.#nodes]
+    return new SequenceCache(this.#cache, this.#root, nodes, [...this.#pages], this.#length, [...this.#open])
   }
 
   /**
