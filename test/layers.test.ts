@@ -19,7 +19,7 @@ const allowed: Record<string, readonly string[]> = {
   data: ["formats", "tokenizer", "chat"],
   model: ["tensor", "ops", "backends", "weights", "formats", "tokenizer"],
   autograd: ["tensor", "ops", "backends"],
-  adapters: ["tensor", "ops"],
+  adapters: ["tensor", "ops", "backends", "weights", "formats", "model"],
   train: [
     "tensor",
     "ops",
@@ -50,6 +50,7 @@ const allowed: Record<string, readonly string[]> = {
     "chat",
     "constraints",
     "model",
+    "adapters",
     "hub",
     "platform",
     "adapters",

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
 import type { Command } from "commander"
 import { InvalidOptionError } from "../errors/index.js"
-import type { Recipe } from "../train/recipe/schema.js"
+import type { AnyRecipe, Recipe, SampleRecipe } from "../train/recipe/schema.js"
 import type { MeasureLine, RunPlan, StepProgress } from "../train/run.js"
 import type { Context } from "./context.js"
 import { count, oneLine, parameters } from "./format.js"
@@ -44,7 +44,7 @@ Examples:
     .action((path: string, flags: Flags) => runTraining(context, path, flags))
 }
 
-async function readRecipe(path: string, flags: Flags): Promise<Recipe> {
+async function readRecipe(path: string, flags: Flags): Promise<AnyRecipe> {
   const { parseOverride, parseRecipe } = await import("../train/recipe/read.js")
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new InvalidOptionError(`the recipe ${oneLine(path)} cannot be read: ${(error as Error).message}`)
@@ -59,6 +59,7 @@ async function runTraining(context: Context, path: string, flags: Flags): Promis
     out.write(`${JSON.stringify(recipe, undefined, 2)}\n`)
     return
   }
+  if (recipe.method === "sample") return runSampling(context, path, recipe, flags)
   const { train } = await import("../train/run.js")
   const stop = new AbortController()
   const undoTerminate = lifetime.onTerminate((cause) => {
@@ -105,6 +106,34 @@ async function runTraining(context: Context, path: string, flags: Flags): Promis
     line.end()
     undoLine()
     undoTerminate()
+  }
+}
+
+async function runSampling(
+  { out, err, lifetime }: Context,
+  path: string,
+  recipe: SampleRecipe,
+  flags: Flags,
+): Promise<void> {
+  const { sample } = await import("../train/sample.js")
+  const progress = startProgress(err, { unit: "prompts" })
+  const undo = lifetime.defer(() => progress.end())
+  try {
+    const result = await sample(recipe, {
+      folder: dirname(resolve(path)),
+      signal: lifetime.signal,
+      onProgress: (done, total) => progress.update("sampling", done, total),
+    })
+    progress.end()
+    if (flags.json) out.write(`${JSON.stringify(result)}\n`)
+    else
+      err.write(
+        `${err.paint("green", "✓")} ${oneLine(recipe.output)}: the best answers to ${count(result.kept)} of ${count(result.prompts)} prompts ` +
+          `(sft.jsonl), ${count(result.pairs)} pairs (preferences.jsonl); mean score ${result.mean.toFixed(3)}, of the best ${result.best.toFixed(3)}\n`,
+      )
+  } finally {
+    progress.end()
+    undo()
   }
 }
 

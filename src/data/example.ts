@@ -34,9 +34,19 @@ export interface PreferenceExample {
   readonly place: Place
 }
 
+/** A conversation that waits for an answer. */
+export interface PromptExample {
+  readonly messages: readonly Message[]
+  readonly tools: readonly Tool[]
+  /** The whole line: what a checker of answers may need. */
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly place: Place
+}
+
 export interface ExampleOf {
   readonly text: TextExample
   readonly chat: ChatExample
   readonly preference: PreferenceExample
+  readonly prompt: PromptExample
 }
 export type ExampleKind = keyof ExampleOf

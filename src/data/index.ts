@@ -5,6 +5,7 @@ export type {
   ExampleOf,
   Place,
   PreferenceExample,
+  PromptExample,
   TextExample,
 } from "./example.js"
 export { Mixture, type MixtureCursor, type MixtureRecord, type MixtureSource } from "./mixture.js"

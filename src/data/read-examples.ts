@@ -7,7 +7,7 @@ import { fileError } from "../formats/file-source.js"
 import { parseJsonObject } from "../formats/json.js"
 import type { ExampleKind, ExampleOf, Place, TextExample } from "./example.js"
 import { readLines } from "./lines.js"
-import { chatExample, preferenceExample } from "./shapes.js"
+import { chatExample, preferenceExample, promptExample } from "./shapes.js"
 import { mostPartBytes, readTextFile } from "./text.js"
 
 export interface ReadOptions {
@@ -96,6 +96,9 @@ const readers: { readonly [Kind in ExampleKind]: Reader<Kind> } = {
   },
   async *chat(path, options) {
     for await (const { fields, place } of readObjects(path, options)) yield chatExample(fields, place)
+  },
+  async *prompt(path, options) {
+    for await (const { fields, place } of readObjects(path, options)) yield promptExample(fields, place)
   },
   async *preference(path, options) {
     for await (const { fields, place } of readObjects(path, options)) yield preferenceExample(fields, place)

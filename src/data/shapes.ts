@@ -4,7 +4,7 @@ import { z } from "zod"
 import { checkMessages, checkTools, type Message, type Tool } from "../chat/index.js"
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
 import { isRecord } from "../formats/json.js"
-import type { ChatExample, Place, PreferenceExample } from "./example.js"
+import type { ChatExample, Place, PreferenceExample, PromptExample } from "./example.js"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -50,6 +50,17 @@ export function preferenceExample(fields: Fields, place: Place): PreferenceExamp
         throw new InvalidOptionError(`${name} does not end with a turn of the assistant`)
     }
     return { messages, tools: toolsOf(fields), chosen, rejected, place }
+  })
+}
+
+/** A prompt without an answer; turns of the assistant at its end are left out. InvalidFileError for anything else. */
+export function promptExample(fields: Fields, place: Place): PromptExample {
+  return at(place, () => {
+    const turns = promptOf(fields)
+    const messages = turns.slice(0, turns.findLastIndex(({ role }) => role !== "assistant") + 1)
+    if (messages.length === 0) throw new InvalidOptionError(`no prompt found, expected ${shapes}`)
+    checkMessages(messages)
+    return { messages, tools: toolsOf(fields), fields, place }
   })
 }
 

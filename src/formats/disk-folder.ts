@@ -17,7 +17,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   return openCheckpointIn(diskFolder(dirname(path)), basename(path))
 }
 
-function diskFolder(path: string): ModelFolder {
+/** The files of a folder of the disk. */
+export function diskFolder(path: string): ModelFolder {
   const pathOf = (name: string) => join(path, name)
   return {
     path,

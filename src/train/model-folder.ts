@@ -45,8 +45,13 @@ export function writeTensors(path: string, tensors: readonly NamedTensor[], kind
   })
 }
 
-/** Writes config.json, generation_config.json, tokenizer.json and chat_template.jinja. */
-export async function writeModelFiles(folder: string, files: ModelFiles, kind: SavedKind): Promise<void> {
+/** Writes config.json, generation_config.json, tokenizer.json and chat_template.jinja. A reward model is one with a head. */
+export async function writeModelFiles(
+  folder: string,
+  files: ModelFiles,
+  kind: SavedKind,
+  hasHead = false,
+): Promise<void> {
   const { config, tokenizer, chatTemplate, generationConfig } = files
   const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
   const dtype = { f32: "float32", bf16: "bfloat16", f16: "float16" } as const
@@ -54,7 +59,9 @@ export async function writeModelFiles(folder: string, files: ModelFiles, kind: S
     bos_token_id: config.bos ?? null,
     eos_token_id: [...config.stopTokens],
   }
-  await writeFileAtomically(join(folder, "config.json"), json(huggingFaceConfig(config, dtype[kind])))
+  const classifier = { architectures: ["LlamaForSequenceClassification"], num_labels: 1 }
+  const written = { ...huggingFaceConfig(config, dtype[kind]), ...(hasHead ? classifier : {}) }
+  await writeFileAtomically(join(folder, "config.json"), json(written))
   await writeFileAtomically(join(folder, "generation_config.json"), json(generation))
   if (tokenizer !== undefined) await writeFileAtomically(join(folder, "tokenizer.json"), tokenizer)
   if (chatTemplate !== undefined) await writeFileAtomically(join(folder, "chat_template.jinja"), chatTemplate)

@@ -1,7 +1,10 @@
 // The values of all tensors of a model, from a checkpoint of any format or from a seed, by the names of transformers.
+import { InvalidFileError } from "../errors/index.js"
 import type { Checkpoint } from "../formats/checkpoint.js"
+import type { TensorFile } from "../formats/tensor-file.js"
 import { layoutOf, readRows, sourcesOf } from "../model/checkpoint.js"
 import type { ModelConfig } from "../model/config.js"
+import { elements } from "../tensor/tensor.js"
 import { decode } from "../weights/index.js"
 import { deviationOf, normal } from "./initialize.js"
 import { tensorForms } from "./trainable.js"
@@ -35,4 +38,16 @@ export function newModelValues(config: ModelConfig, deviation: number, seed: num
       return [name, normal(shape, deviationOf(name, config, deviation), seed, number)]
     }),
   )
+}
+
+/** Values of one tensor of a file; InvalidFileError where it is not there. */
+export async function readTensor(file: TensorFile, name: string): Promise<Float32Array> {
+  const entry = file.tensors.get(name)
+  if (!entry)
+    throw new InvalidFileError(`there is no tensor ${name} in the file: it belongs to another model`)
+  const bytes = new Uint8Array(entry.byteLength)
+  await file.read(name, 0, bytes)
+  const values = new Float32Array(elements(entry.shape))
+  decode(entry.encoding, bytes, values)
+  return values
 }

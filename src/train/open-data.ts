@@ -148,6 +148,8 @@ async function cached(
 }
 
 /** How records of a run are packed. */
-export function packingOf(recipe: Pick<Recipe, "batch">, context: number, divides: boolean): PackingOptions {
-  return { rows: recipe.batch.microTokens, context, divides }
-}
+export const packingOf = (
+  { batch }: Pick<Recipe, "batch">,
+  context: number,
+  { divides, withLast }: Pick<PackingOptions, "divides" | "withLast">,
+): PackingOptions => ({ rows: batch.microTokens, context, divides, withLast })

@@ -4,6 +4,12 @@ import type { Mixture, MixtureCursor, MixtureRecord, RecordStore, TokenSequence 
 import { InvalidOptionError } from "../errors/index.js"
 import type { Batch } from "../model/llama.js"
 import type { SequenceRows } from "../ops/ops.js"
+import type { TopTokens } from "./methods/distributions.js"
+
+/** A sequence that brings what a teacher said about each of its tokens: those that were likeliest in its place. */
+export interface TaughtSequence extends TokenSequence {
+  readonly teacher?: TopTokens
+}
 
 /** Where a record's sequence lies in a batch. */
 export interface Segment {
@@ -22,8 +28,8 @@ export interface Segment {
 export interface PackedBatch extends Batch {
   readonly targets: Int32Array
   readonly segments: readonly Segment[]
-  /** Source of each record. */
-  readonly sources: readonly number[]
+  /** What a teacher said about each output, where the records bring it. */
+  readonly teacher?: TopTokens
 }
 
 /** Collects sequences until the rows are used up. */
@@ -34,24 +40,33 @@ class Builder {
   readonly #targets: number[] = []
   readonly #sequences: SequenceRows[] = []
   readonly #segments: Segment[] = []
-  readonly #sources: number[] = []
+  /** For each output the teacher's file and the place in it. */
+  readonly #teacher: [TopTokens, number][] = []
+  #records = 0
 
   get rows(): number {
     return this.#ids.length
   }
 
-  addRecord(source: number): number {
-    return this.#sources.push(source) - 1
+  addRecord(): number {
+    return this.#records++
   }
 
   /** Tokens first..end-1 as inputs; each predicts the token after it where the loss counts that one. */
-  add({ ids, loss }: TokenSequence, first: number, end: number, record: number, sequence: number): void {
+  add(
+    { ids, loss, teacher }: TaughtSequence,
+    first: number,
+    end: number,
+    record: number,
+    sequence: number,
+  ): void {
     const firstRow = this.rows
     const firstOutput = this.#outputs.length
     for (let i = first; i < end; i++) {
       if (i + 1 < ids.length && loss[i + 1] === 1) {
         this.#outputs.push(this.rows)
         this.#targets.push(ids[i + 1])
+        if (teacher) this.#teacher.push([teacher, i + 1])
       }
       this.#ids.push(ids[i])
       this.#positions.push(i - first)
@@ -76,12 +91,24 @@ class Builder {
       outputs: Int32Array.from(this.#outputs),
       targets: Int32Array.from(this.#targets),
       segments: this.#segments,
-      sources: this.#sources,
+      ...(this.#teacher.length > 0 ? { teacher: gather(this.#teacher) } : {}),
     }
   }
 }
 
 const noPages = new Int32Array(0)
+
+/** The k tokens of each of these places, one after the other. */
+function gather(places: readonly [TopTokens, number][]): TopTokens {
+  const [{ k }] = places[0]
+  const ids = new Int32Array(places.length * k)
+  const p = new Float32Array(places.length * k)
+  for (const [row, [from, place]] of places.entries()) {
+    ids.set(from.ids.subarray(place * k, (place + 1) * k), row * k)
+    p.set(from.p.subarray(place * k, (place + 1) * k), row * k)
+  }
+  return { k, ids, p }
+}
 
 /** How far the data have been read: plain JSON, to be kept in a checkpoint. */
 export interface BatchCursor {
@@ -97,26 +124,29 @@ export interface PackingOptions {
   readonly context: number
   /** Whether a record may be divided over batches (documents) or stays whole (conversations, preferences). */
   readonly divides: boolean
+  /** Whether the last token of a sequence goes through the model too, which has nothing to predict. Default false. */
+  readonly withLast?: boolean
 }
 
 /** The records of a store in their order, packed whole or divided, until about `tokens` of them have gone by. */
 export async function* packAll(
   store: RecordStore,
-  { rows, context, divides }: PackingOptions,
+  { rows, context, divides, withLast = false }: PackingOptions,
   tokens: number,
 ): AsyncGenerator<PackedBatch> {
   let builder = new Builder()
   let seen = 0
   for (let number = 0; number < store.records && seen < tokens; number++) {
     const record = await store.read(number)
-    const length = record.reduce((sum, { ids }) => sum + Math.max(0, ids.length - 1), 0)
+    const length = record.reduce((sum, { ids }) => sum + ids.length, 0)
     if (builder.rows > 0 && builder.rows + length > rows) {
       yield builder.end()
       builder = new Builder()
     }
-    const place = builder.addRecord(0)
+    const place = builder.addRecord()
     for (const [i, sequence] of record.entries()) {
-      const end = divides ? Math.min(sequence.ids.length - 1, context, rows) : sequence.ids.length - 1
+      const whole = withLast ? sequence.ids.length : sequence.ids.length - 1
+      const end = divides ? Math.min(whole, context, rows) : whole
       builder.add(sequence, 0, end, place, i)
     }
     seen += length
@@ -169,10 +199,10 @@ export class Batches {
   }
 
   /** Adds as much of a document as there is room for; whether that was all of it. */
-  #addPieces(builder: Builder, { record: [sequence], source }: MixtureRecord): boolean {
+  #addPieces(builder: Builder, { record: [sequence] }: MixtureRecord): boolean {
     const { rows, context } = this.#options
     const end = sequence.ids.length - 1
-    const number = builder.addRecord(source)
+    const number = builder.addRecord()
     while (this.#offset < end) {
       const room = Math.min(context, rows - builder.rows)
       const length = Math.min(room, end - this.#offset)
@@ -185,16 +215,17 @@ export class Batches {
   }
 
   /** Adds a whole record; false where it does not fit into what is left of the batch. */
-  #addWhole(builder: Builder, { record, source }: MixtureRecord): boolean {
-    const { rows } = this.#options
-    const needed = record.reduce((sum, { ids }) => sum + ids.length - 1, 0)
+  #addWhole(builder: Builder, { record }: MixtureRecord): boolean {
+    const { rows, withLast = false } = this.#options
+    const end = ({ ids }: TokenSequence) => (withLast ? ids.length : ids.length - 1)
+    const needed = record.reduce((sum, sequence) => sum + end(sequence), 0)
     if (needed > rows)
       throw new InvalidOptionError(
         `an example takes ${needed} tokens, but a batch holds ${rows}: raise batch.microTokens, or lower data.context`,
       )
     if (builder.rows + needed > rows) return false
-    const number = builder.addRecord(source)
-    record.forEach((sequence, i) => builder.add(sequence, 0, sequence.ids.length - 1, number, i))
+    const number = builder.addRecord()
+    record.forEach((sequence, i) => builder.add(sequence, 0, end(sequence), number, i))
     return true
   }
 }

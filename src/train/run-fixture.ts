@@ -5,11 +5,17 @@ import { join } from "node:path"
 import { threefry } from "../engine/random.js"
 import { tinyTokenizer } from "../engine/tiny-model-fixture.js"
 import { exportTokenizerJson } from "../tokenizer/index.js"
-import { type Recipe, type RecipeInput, recipeSchema } from "./recipe/schema.js"
+import { type Recipe, recipeSchema } from "./recipe/schema.js"
+
+const checkedRecipe = (input: unknown): Recipe => {
+  const recipe = recipeSchema.parse(input)
+  if (recipe.method === "sample") throw new Error("a recipe that trains is expected")
+  return recipe
+}
 
 export interface TrainingFolder extends AsyncDisposable {
   readonly path: string
-  recipe(changes?: Partial<RecipeInput>): Recipe
+  recipe(changes?: Record<string, unknown>): Recipe
 }
 
 const subjects = ["The cat", "A dog", "The llama", "A child", "The bird"]
@@ -31,7 +37,7 @@ export async function trainingFolder(): Promise<TrainingFolder> {
   return {
     path,
     recipe: (changes = {}) =>
-      recipeSchema.parse({
+      checkedRecipe({
         method: "pretrain",
         output: "run",
         backend: "reference",

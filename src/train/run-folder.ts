@@ -5,10 +5,9 @@ import { z } from "zod"
 import { CriaError, InvalidFileError, StorageFullError } from "../errors/index.js"
 import { fileSource } from "../formats/file-source.js"
 import { openSafetensors } from "../formats/safetensors.js"
-import type { TensorFile } from "../formats/tensor-file.js"
 import { writeFileAtomically } from "../formats/write-file.js"
 import { publishFolder, removeFolder, sweepFolder } from "../formats/write-folder.js"
-import { decode } from "../weights/index.js"
+import { readTensor } from "./model-values.js"
 import { writeTensors } from "./model-folder.js"
 import type { Parameter, ParameterValues } from "./parameters.js"
 
@@ -183,20 +182,7 @@ export interface SavedMoments {
 export async function openMoments(path: string): Promise<SavedMoments> {
   const file = await openSafetensors(await fileSource(join(path, "optimizer.safetensors")))
   return {
-    of: async (name) => ({ m: await readF32(file, `m.${name}`), v: await readF32(file, `v.${name}`) }),
+    of: async (name) => ({ m: await readTensor(file, `m.${name}`), v: await readTensor(file, `v.${name}`) }),
     close: () => file.close(),
   }
-}
-
-async function readF32(file: TensorFile, name: string): Promise<Float32Array> {
-  const entry = file.tensors.get(name)
-  if (!entry || entry.encoding !== "f32")
-    throw new InvalidFileError(
-      `the optimizer of the checkpoint has no tensor ${name} in f32: it belongs to another model`,
-    )
-  const bytes = new Uint8Array(entry.byteLength)
-  await file.read(name, 0, bytes)
-  const values = new Float32Array(entry.byteLength / 4)
-  decode("f32", bytes, values)
-  return values
 }

@@ -7,12 +7,13 @@ import { InvalidOptionError } from "../errors/index.js"
 import type { PackedBatch } from "./packing.js"
 import { Batches, packAll } from "./packing.js"
 import type { BatchCursor } from "./packing.js"
-import { methodOf, type PreparedMethod } from "./methods/index.js"
+import { prepareMethod, type PreparedMethod } from "./methods/index.js"
 import { type Data, mixtureOf, openData, packingOf } from "./open-data.js"
-import { openStart, type Start } from "./start.js"
+import { openStart } from "./open-start.js"
 import { countParameters, type TrainingBackend } from "./parameters.js"
 import type { Recipe } from "./recipe/schema.js"
 import { RunFolder, type TrainerState } from "./run-folder.js"
+import type { Start } from "./start.js"
 import type { Schedule } from "./schedule.js"
 import { type StepReport, Trainer } from "./trainer.js"
 
@@ -83,8 +84,10 @@ export async function train(recipe: Recipe, options: RunOptions): Promise<RunRes
   await runFolder.prepare()
   const backend = await trainingBackend(recipe)
   try {
-    const start = await openStart(recipe, options.folder, backend, saved)
-    const prepared = methodOf(recipe, start)
+    const { from } = recipe.model
+    const origin = from === undefined ? undefined : resolve(options.folder, from)
+    const start = await openStart(recipe, options.folder, origin, backend, saved)
+    const prepared = await prepareMethod(recipe, options.folder, start, backend)
     const context = Math.min(recipe.data.context ?? 1024, start.trainable.config.contextLength)
     const cache = recipe.data.cache === undefined ? undefined : resolve(options.folder, recipe.data.cache)
     const reader = prepared.reader(context)
@@ -151,7 +154,7 @@ class Run {
     this.#data = data
     this.#context = context
     this.#schedule = scheduleOf(recipe, data.tokens)
-    const packing = packingOf(recipe, context, method.divides)
+    const packing = packingOf(recipe, context, method)
     const { temperature } = recipe.data
     const { anneal } = recipe.schedule
     this.#streams = [
@@ -265,7 +268,7 @@ class Run {
     const sources: Record<string, Record<string, number>> = {}
     let [sum, count] = [0, 0]
     const measured = this.#data.sources.filter(({ heldOut }) => heldOut)
-    const packing = packingOf(this.#recipe, this.#context, this.#method.divides)
+    const packing = packingOf(this.#recipe, this.#context, this.#method)
     for (const { name, heldOut } of measured) {
       const batches: AsyncGenerator<PackedBatch> = packAll(
         heldOut!,

@@ -1,19 +1,12 @@
-// What a run begins with (Node only): a new model, one from a folder, or that of a checkpoint, with its tokenizer and
-// template; and how it is written again.
+// What runs have in common at their start, whether all of a model is trained or an adapter to it (Node only).
 import { createHash } from "node:crypto"
-import { readFile, stat } from "node:fs/promises"
-import { join, resolve } from "node:path"
-import { readTokenizer } from "../engine/load-model.js"
-import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
-import { openCheckpoint } from "../formats/disk-folder.js"
-import type { ModelConfig } from "../model/config.js"
-import { exportTokenizerJson, Tokenizer } from "../tokenizer/index.js"
-import { type ModelFiles, writeModelFiles, writeTensors } from "./model-folder.js"
-import { type ModelValues, newModelValues, readModelValues } from "./model-values.js"
-import { countParameters, type ParameterValues, type TrainingBackend } from "./parameters.js"
+import type { Tokenizer } from "../tokenizer/index.js"
+import { normal } from "./initialize.js"
+import type { ParameterValues, TrainingBackend } from "./parameters.js"
 import type { Recipe } from "./recipe/schema.js"
+import { readHead } from "./reward-model.js"
 import { openMoments, type RunFolder, type SavedCheckpoint } from "./run-folder.js"
-import { type Trainable, trainWhole } from "./trainable.js"
+import type { TensorForm, Trainable } from "./trainable.js"
 
 export interface Start {
   readonly trainable: Trainable
@@ -21,130 +14,51 @@ export interface Start {
   /** Says which tokenizer this is: tokens that another one has made are of no use. */
   readonly tokenizerKey: string
   readonly chatTemplate: string | undefined
+  /** Folder of the model that the run began with; none where it was new. */
+  readonly origin: string | undefined
   /** Parameters of the whole model, trained or not. */
   readonly modelParameters: number
-  /** Writes the model as it is now, in float32. */
+  /** Writes what is trained as it is now, in float32. */
   write(folder: string): Promise<void>
   /** Writes the model as the recipe wants it at the end. */
   writeFinal(folder: string, run: RunFolder): Promise<void>
 }
 
-export async function openStart(
-  recipe: Recipe,
-  folder: string,
-  backend: TrainingBackend,
-  saved: SavedCheckpoint | undefined,
-): Promise<Start> {
-  const { files, values, tokenizer } = saved ? await fromFolder(saved.path) : await firstModel(recipe, folder)
-  const moments = new Map<string, Omit<ParameterValues, "value">>()
-  if (saved) {
-    const file = await openMoments(saved.path)
-    try {
-      for (const name of values.keys()) moments.set(name, await file.of(name))
-    } finally {
-      await file.close()
-    }
-  }
-  const trainable = trainWhole(backend, files.config, ({ name }) => ({
-    value: values.get(name)!,
-    ...moments.get(name),
-  }))
-  const write = async (into: string, kind: Recipe["save"]) => {
-    const tensors = trainable.parameters.map(({ name, shape, value }) => {
-      return { name, shape, read: () => backend.read(value) }
-    })
-    await writeTensors(join(into, "model.safetensors"), tensors, kind)
-    await writeModelFiles(into, files, kind)
-  }
-  return {
-    trainable,
-    tokenizer,
-    tokenizerKey: createHash("sha256")
-      .update(files.tokenizer ?? "")
-      .digest("hex"),
-    chatTemplate: files.chatTemplate,
-    modelParameters: countParameters(trainable.parameters),
-    write: (into) => write(into, "f32"),
-    writeFinal: (into) => write(into, recipe.save),
-  }
+/** What both ways to start have in common. */
+export interface StartOptions {
+  readonly recipe: Recipe
+  /** Absolute path of the model that the recipe names. */
+  readonly origin: string | undefined
+  readonly backend: TrainingBackend
+  readonly saved: SavedCheckpoint | undefined
+  readonly hasHead: boolean
 }
 
-interface FirstModel {
-  readonly files: ModelFiles
-  readonly values: ModelValues
-  readonly tokenizer: Tokenizer
+export const keyOf = (tokenizer: string | undefined): string =>
+  createHash("sha256")
+    .update(tokenizer ?? "")
+    .digest("hex")
+
+/** The head of a checkpoint or of a reward model to go on with, else small random numbers. */
+export async function firstHead(
+  { recipe, origin, saved }: StartOptions,
+  form: TensorForm,
+): Promise<Float32Array> {
+  const found = saved ? await readHead(saved.path) : origin === undefined ? undefined : await readHead(origin)
+  return found ?? normal(form.shape, 0.02, recipe.seed, 2 ** 31)
 }
 
-function firstModel({ model, seed }: Recipe, folder: string): Promise<FirstModel> {
-  return model.new ? newModel(model.new, seed, folder) : fromFolder(resolve(folder, model.from!))
-}
-
-async function fromFolder(path: string): Promise<FirstModel> {
-  const checkpoint = await openCheckpoint(path)
+/** Moments of a checkpoint by parameter. */
+export async function readMoments(
+  path: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Omit<ParameterValues, "value">>> {
+  const file = await openMoments(path)
   try {
-    const { config, values } = await readModelValues(checkpoint)
-    const tokenizer = readTokenizer(checkpoint)
-    const { generationConfig, chatTemplate } = checkpoint
-    const text =
-      checkpoint.tokenizer?.kind === "tokenizer.json"
-        ? checkpoint.tokenizer.text
-        : JSON.stringify(exportTokenizerJson(tokenizer))
-    return { files: { config, tokenizer: text, chatTemplate, generationConfig }, values, tokenizer }
+    const moments = new Map<string, Omit<ParameterValues, "value">>()
+    for (const name of names) moments.set(name, await file.of(name))
+    return moments
   } finally {
-    await checkpoint.close()
-  }
-}
-
-type NewModel = NonNullable<Recipe["model"]["new"]>
-
-async function newModel(wanted: NewModel, seed: number, folder: string): Promise<FirstModel> {
-  const text = await readFile(await tokenizerFile(resolve(folder, wanted.tokenizer)), "utf8")
-  const tokenizer = Tokenizer.fromTokenizerJson(text)
-  const chatTemplate =
-    wanted.chatTemplate === undefined
-      ? undefined
-      : await readFile(resolve(folder, wanted.chatTemplate), "utf8")
-  const config = configOf(wanted, tokenizer)
-  return {
-    files: { config, tokenizer: text, chatTemplate },
-    values: newModelValues(config, wanted.deviation, seed),
-    tokenizer,
-  }
-}
-
-async function tokenizerFile(path: string): Promise<string> {
-  const status = await stat(path).catch(() => {
-    throw new InvalidFileError(`model.new.tokenizer: ${path} does not exist; \`cria vocabulary\` makes one`)
-  })
-  return status.isDirectory() ? join(path, "tokenizer.json") : path
-}
-
-function configOf(wanted: NewModel, tokenizer: Tokenizer): ModelConfig {
-  const { width, layers, queryHeads, kvHeads, feedForwardWidth, contextLength } = wanted
-  const headWidth = wanted.headWidth ?? width / queryHeads
-  if (queryHeads % kvHeads !== 0)
-    throw new InvalidOptionError(
-      `model.new: ${queryHeads} query heads cannot share ${kvHeads} key-value heads`,
-    )
-  if (!Number.isInteger(headWidth) || headWidth % 2 !== 0)
-    throw new InvalidOptionError(
-      `model.new: heads are ${headWidth} wide, but rotary embedding needs an even whole number: set headWidth`,
-    )
-  const stops = ["<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"].map((text) => tokenizer.idOf(text))
-  return {
-    width,
-    layers,
-    queryHeads,
-    kvHeads,
-    headWidth,
-    feedForwardWidth,
-    vocabularySize: tokenizer.size,
-    normEpsilon: wanted.normEpsilon,
-    contextLength,
-    tiedEmbeddings: wanted.tiedEmbeddings,
-    ropeTheta: wanted.ropeTheta,
-    ropeScaling: undefined,
-    bos: tokenizer.bos,
-    stopTokens: stops.filter((id) => id !== undefined),
+    await file.close()
   }
 }

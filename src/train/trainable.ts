@@ -14,6 +14,8 @@ export interface BoundModel {
   readonly model: Model
   /** What the model is run with: the operations it was bound to, with adapters where it has some. */
   readonly ops: Ops
+  /** [1, D]: the head of a reward model. */
+  readonly head?: Weight
 }
 
 export interface Trainable {
@@ -62,13 +64,22 @@ export function tensorForms(config: ModelConfig): TensorForm[] {
   ]
 }
 
-/** Every tensor of the model is a parameter. `valuesOf` gives its first values by name. */
+/** The head of a reward model, as transformers names that of a sequence classifier. */
+export const headForm = ({ width }: Pick<ModelConfig, "width">): TensorForm => ({
+  name: "score.weight",
+  shape: [1, width],
+  isTable: false,
+})
+
+/** Every tensor of the model is a parameter, and its head where it has one. `valuesOf` gives first values. */
 export function trainWhole(
   backend: TrainingBackend,
   config: ModelConfig,
   valuesOf: (form: TensorForm) => ParameterValues,
+  hasHead = false,
 ): Trainable {
-  const parameters = tensorForms(config).map((form) =>
+  const forms = [...tensorForms(config), ...(hasHead ? [headForm(config)] : [])]
+  const parameters = forms.map((form) =>
     createParameter(backend, form.name, form.shape, valuesOf(form), form.isTable),
   )
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]))
@@ -101,7 +112,8 @@ export function trainWhole(
       })
       const norm = gain(top("norm"))
       const output = config.tiedEmbeddings ? embedding : weight(top("output"))
-      return { model: { config, frequencies, embedding, blocks, norm, output }, ops }
+      const model = { config, frequencies, embedding, blocks, norm, output }
+      return { model, ops, head: hasHead ? weight(headForm(config).name) : undefined }
     },
   }
 }

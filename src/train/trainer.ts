@@ -88,8 +88,15 @@ export class Trainer {
     const scope = backend.scope()
     try {
       const tape = recording(backend, this.#gradients)
-      const { model, ops } = trainable.bind(tape)
-      const pass = { backend, ops, model, training: true, runBlock: recompute ? tape.checkpoint : undefined }
+      const { model, ops, head } = trainable.bind(tape)
+      const pass = {
+        backend,
+        ops,
+        model,
+        head,
+        training: true,
+        runBlock: recompute ? tape.checkpoint : undefined,
+      }
       const loss = await method.loss(pass, batch)
       if (!Number.isFinite(loss.sum)) throw new DivergedError(step, "the loss", loss.sum)
       tape.backward(loss.seeds)
@@ -108,8 +115,8 @@ export class Trainer {
     for await (const batch of batches) {
       const scope = backend.scope()
       try {
-        const { model, ops } = trainable.bind(backend)
-        total.add(await method.loss({ backend, ops, model, training: false }, batch), batch.ids.length)
+        const { model, ops, head } = trainable.bind(backend)
+        total.add(await method.loss({ backend, ops, model, head, training: false }, batch), batch.ids.length)
       } finally {
         scope.end()
       }

@@ -1,37 +1,172 @@
-// From a recipe to its method: the loss, how its data are read and packed, what is said of a measurement.
+// From a recipe to its method: the loss, how its data are read and packed, what is said of a measurement (Node only).
+import { resolve } from "node:path"
 import { readExamples } from "../../data/index.js"
+import { InvalidOptionError } from "../../errors/index.js"
+import { openCheckpoint } from "../../formats/disk-folder.js"
+import { loadModel } from "../../model/checkpoint.js"
+import { forward, type Model } from "../../model/llama.js"
+import type { WeightKind } from "../../weights/kind.js"
+import { chatRecord, preferenceRecord, type RenderOptions } from "../chat-records.js"
 import type { RecordReader } from "../open-data.js"
+import type { PackedBatch } from "../packing.js"
+import type { TrainingBackend } from "../parameters.js"
 import type { Recipe } from "../recipe/schema.js"
 import type { Start } from "../start.js"
 import { documentRecords, tokenBytes } from "../text-records.js"
 import type { Measurement } from "../trainer.js"
+import { distill } from "./distill.js"
 import type { Method } from "./method.js"
 import { nextToken } from "./next-token.js"
+import { preference } from "./preference.js"
+import { reward } from "./reward.js"
 
 export interface PreparedMethod {
   readonly method: Method
   /** Whether records may be divided over batches. */
   readonly divides: boolean
+  /** Whether the last token of a sequence goes through the model too. */
+  readonly withLast?: boolean
   /** How files become records of at most `context` rows. */
   reader(context: number): RecordReader
   /** Figures of a measurement beside the loss. */
   describe(measurement: Measurement): Record<string, number>
 }
 
-export function methodOf(recipe: Recipe, start: Start): PreparedMethod {
-  const { tokenizer, tokenizerKey } = start
+/** Loads what the method needs beside the model: a teacher, a reference. `folder` is where relative paths begin. */
+export async function prepareMethod(
+  recipe: Recipe,
+  folder: string,
+  start: Start,
+  backend: TrainingBackend,
+): Promise<PreparedMethod> {
+  const { tokenizer } = start
   switch (recipe.method) {
     case "pretrain":
       return {
         method: nextToken(tokenBytes(tokenizer)),
         divides: true,
-        reader: (context) => ({
-          key: `text ${context} ${tokenizerKey}`,
-          read: (files, options) => documentRecords(tokenizer, readExamples("text", files, options), context),
-        }),
+        reader: textReader(start),
         describe: bitsPerByte,
       }
+    case "sft":
+      return {
+        method: nextToken(tokenBytes(tokenizer)),
+        divides: false,
+        reader: chatReader(recipe, start),
+        describe: bitsPerByte,
+      }
+    case "distill": {
+      const { from, weights, ...options } = recipe.teacher
+      const teacher = await frozen(resolve(folder, from), backend, weights)
+      return {
+        method: distill({
+          ...options,
+          teacher: (batch) => forward(backend, teacher, batch),
+          bytesOf: tokenBytes(tokenizer),
+        }),
+        divides: recipe.examples === "text",
+        reader: recipe.examples === "text" ? textReader(start) : chatReader(recipe, start),
+        describe: bitsPerByte,
+      }
+    }
+    case "reward":
+      return {
+        method: reward,
+        divides: false,
+        withLast: true,
+        reader: preferenceReader(recipe, start),
+        describe: ({ more }) => more,
+      }
+    case "dpo": {
+      const { beta, nll, maskSpecial, reference } = recipe.preference
+      const other = reference === undefined ? undefined : resolve(folder, reference)
+      const model = await referenceModel(recipe, start, backend, other)
+      const masked = Uint8Array.from({ length: tokenizer.size }, (_, id) => (tokenizer.isSpecial(id) ? 1 : 0))
+      const logProbabilities = (batch: PackedBatch) =>
+        backend.read(backend.logProbabilities(forward(backend, model, batch), batch.targets))
+      return {
+        method: preference({
+          beta,
+          nll,
+          masked: maskSpecial ? masked : undefined,
+          reference: logProbabilities,
+        }),
+        divides: false,
+        reader: preferenceReader(recipe, start),
+        describe: ({ more }) => more,
+      }
+    }
   }
+}
+
+async function frozen(path: string, backend: TrainingBackend, weights: WeightKind | "auto"): Promise<Model> {
+  const checkpoint = await openCheckpoint(path)
+  try {
+    return await loadModel(checkpoint, backend, { weights })
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** The model as it was before preferences: with an adapter the frozen weights themselves, which cost nothing more. */
+function referenceModel(
+  { adapter }: Recipe,
+  { trainable, origin }: Start,
+  backend: TrainingBackend,
+  other: string | undefined,
+): Promise<Model> | Model {
+  if (adapter && other === undefined) return trainable.bind(backend).model
+  const path = other ?? origin
+  if (path === undefined)
+    throw new InvalidOptionError("dpo compares with a reference: give model.from, or preference.reference")
+  return frozen(path, backend, "auto")
+}
+
+const textReader =
+  ({ tokenizer, tokenizerKey }: Start): PreparedMethod["reader"] =>
+  (context) => ({
+    key: `text ${context} ${tokenizerKey}`,
+    read: (files, options) => documentRecords(tokenizer, readExamples("text", files, options), context),
+  })
+
+type ChatRecipe = Extract<Recipe, { chat: unknown }>
+
+const renderingOf = (
+  { chat: { turns: _, ...options } }: ChatRecipe,
+  { chatTemplate }: Start,
+): RenderOptions => ({
+  ...options,
+  template: chatTemplate,
+})
+
+function chatReader(recipe: ChatRecipe, start: Start): PreparedMethod["reader"] {
+  const { tokenizer, tokenizerKey } = start
+  const rendering = renderingOf(recipe, start)
+  const { turns } = recipe.chat
+  return (context) => ({
+    key: `chat ${context} ${tokenizerKey} ${JSON.stringify([rendering, turns])}`,
+    async *read(files, options) {
+      for await (const example of readExamples("chat", files, options)) {
+        const record = chatRecord(tokenizer, example, rendering, turns)
+        if (record[0].ids.length <= Math.min(context, recipe.batch.microTokens)) yield record
+      }
+    },
+  })
+}
+
+function preferenceReader(recipe: ChatRecipe, start: Start): PreparedMethod["reader"] {
+  const { tokenizer, tokenizerKey } = start
+  const rendering = renderingOf(recipe, start)
+  return (context) => ({
+    key: `preference ${context} ${tokenizerKey} ${JSON.stringify(rendering)}`,
+    async *read(files, options) {
+      for await (const example of readExamples("preference", files, options)) {
+        const record = preferenceRecord(tokenizer, example, rendering)
+        const fits = record.every(({ ids }) => ids.length <= Math.min(context, recipe.batch.microTokens / 2))
+        if (fits) yield record
+      }
+    },
+  })
 }
 
 function bitsPerByte({ loss, more }: Measurement): Record<string, number> {

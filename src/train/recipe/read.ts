@@ -3,7 +3,7 @@
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from "yaml"
 import type { z } from "zod"
 import { InvalidFileError, InvalidOptionError } from "../../errors/index.js"
-import { type Recipe, recipeSchema } from "./schema.js"
+import { type AnyRecipe, recipeSchema } from "./schema.js"
 
 const maxLength = 2 ** 17
 const maxNodes = 100_000
@@ -29,7 +29,7 @@ export function parseOverride(text: string): Override {
 }
 
 /** @throws InvalidFileError with all that is wrong, a line each. */
-export function parseRecipe(text: string, name: string, overrides: readonly Override[] = []): Recipe {
+export function parseRecipe(text: string, name: string, overrides: readonly Override[] = []): AnyRecipe {
   if (text.length > maxLength)
     throw new InvalidFileError(`${name} is longer than ${maxLength} characters: not a recipe`)
   const lines = new LineCounter()

@@ -1,6 +1,7 @@
 // What a recipe may say: one strict schema a method. Unknown keys are errors, numbers have bounds, defaults are those of
 // small models. Knows neither YAML nor files.
 import { z } from "zod"
+import { adapterTargets } from "../../adapters/targets.js"
 import { weightKinds } from "../../weights/kind.js"
 
 const path = z.string().min(1).max(4096)
@@ -35,8 +36,6 @@ const model = z
     ({ from, new: made }) => (from === undefined) !== (made === undefined),
     "expected either `from:` with the folder of a model, or `new:` with the numbers of one",
   )
-
-export const adapterTargets = ["query", "key", "value", "attentionOutput", "gate", "up", "down"] as const
 
 const adapter = z.strictObject({
   rank: positive.max(4096).default(16),
@@ -169,11 +168,105 @@ const run = {
   adapter: adapter.optional(),
 }
 
-const pretrain = z.strictObject({ method: z.literal("pretrain"), ...run })
+/** How conversations are written as tokens; by default as the engine does it. */
+const chat = z.strictObject({
+  /** Whether the lines about knowledge and date stand in the system turn. */
+  dateLines: z.boolean().optional(),
+  /** The day of the date line. */
+  date: z.string().max(200).default("26 Jul 2024"),
+  toolsIn: z.enum(["system", "user"]).optional(),
+  toolStyle: z.enum(["json", "pythonic"]).optional(),
+  /** Which turns of the assistant are learned. */
+  turns: z.enum(["all", "last"]).default("all"),
+})
+const conversations = { ...run, chat: chat.prefault({}) }
 
-export const recipeSchema = z.discriminatedUnion("method", [pretrain], {
-  error: (issue) => (issue.code === "invalid_union" ? `method must be one of pretrain` : undefined),
+const teacher = z.strictObject({
+  from: path,
+  /** Kind in which its weights are held. */
+  weights: z.enum(["auto", ...weightKinds]).default("auto"),
+  /** Part of the loss that is the cross-entropy with the text itself. */
+  hard: fraction.default(0.5),
+  divergence: z.enum(["forward", "reverse"]).default("forward"),
+  temperature: z.number().positive().max(100).default(1),
+  /** Likeliest tokens that the forward divergence looks at. */
+  topK: positive.max(4096).default(64),
+  /** Asks the teacher about all data once, before training, and keeps its likeliest tokens on disk. */
+  ahead: z.boolean().default(false),
 })
 
-export type Recipe = z.infer<typeof recipeSchema>
+const judge = z
+  .strictObject({
+    /** Folder of a reward model. */
+    reward: path.optional(),
+    /** A JavaScript module that exports `check(example, answer)`: the example's line, what was answered; a number or boolean. */
+    checker: path.optional(),
+    /** Answers that are judged lower are not kept, however they compare. */
+    least: z.number().optional(),
+  })
+  .refine(
+    ({ reward, checker }) => (reward === undefined) !== (checker === undefined),
+    "expected either `reward:` with the folder of a reward model, or `checker:` with a module",
+  )
+
+const methods = [
+  z.strictObject({ method: z.literal("pretrain"), ...run }),
+  z.strictObject({
+    method: z.literal("distill"),
+    ...conversations,
+    examples: z.enum(["text", "chat"]).default("text"),
+    teacher,
+  }),
+  z.strictObject({ method: z.literal("sft"), ...conversations }),
+  z.strictObject({ method: z.literal("reward"), ...conversations }),
+  z.strictObject({
+    method: z.literal("dpo"),
+    ...conversations,
+    preference: z
+      .strictObject({
+        beta: z.number().positive().max(100).default(0.1),
+        /** Weight of the chosen answer's likelihood. Llama 3 has 0.2, the plain form 0. */
+        nll: z.number().min(0).max(100).default(0.2),
+        /** Whether special tokens are left out of the comparison, as Llama 3 does. */
+        maskSpecial: z.boolean().default(true),
+        /** Model that answers are compared with. Default: the one that training begins with. */
+        reference: path.optional(),
+      })
+      .prefault({}),
+  }),
+] as const
+
+/** Sampling trains nothing: it writes the data of the next stage. */
+const sample = z.strictObject({
+  method: z.literal("sample"),
+  /** Folder that gets sft.jsonl (the best answers) and preferences.jsonl (the best against the worst). */
+  output: path,
+  variables: z.record(z.string(), z.string()).optional(),
+  seed: whole.min(0).max(Number.MAX_SAFE_INTEGER).default(1),
+  backend: z.string().default("auto"),
+  threads: positive.max(1024).optional(),
+  model: z.strictObject({ from: path }),
+  data: z.strictObject({ files: paths }),
+  chat: chat.prefault({}),
+  /** Answers to each prompt. */
+  samples: positive.max(128).default(8),
+  temperature: z.number().positive().max(100).default(0.8),
+  topP: fraction.gt(0).default(0.95),
+  maxTokens: positive.default(256),
+  /** Prompts that are answered at the same time. */
+  parallel: positive.max(256).default(8),
+  judge,
+})
+
+const names = ["pretrain", "distill", "sft", "reward", "dpo", "sample"]
+
+export const recipeSchema = z.discriminatedUnion("method", [...methods, sample], {
+  error: (issue) =>
+    issue.code === "invalid_union" ? `method must be one of ${names.join(", ")}` : undefined,
+})
+
+export type AnyRecipe = z.infer<typeof recipeSchema>
+/** A recipe that trains. */
+export type Recipe = Exclude<AnyRecipe, { method: "sample" }>
+export type SampleRecipe = Extract<AnyRecipe, { method: "sample" }>
 export type RecipeInput = z.input<typeof recipeSchema>

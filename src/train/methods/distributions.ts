@@ -1,0 +1,118 @@
+// Distributions over a vocabulary as distillation needs them, on the caller's side: the likeliest tokens of logits, and
+// the divergence from a student to a teacher with its gradient.
+
+/** The k likeliest tokens of each row, and their probabilities, row by row. */
+export interface TopTokens {
+  readonly k: number
+  readonly ids: Int32Array
+  readonly p: Float32Array
+}
+
+/** The k likeliest tokens of each row of [R, V] logits divided by the temperature; their p sum to less than 1. */
+export function likeliest(
+  logits: Float32Array,
+  vocabulary: number,
+  k: number,
+  temperature: number,
+): TopTokens {
+  const rows = logits.length / vocabulary
+  const size = Math.min(k, vocabulary)
+  const ids = new Int32Array(rows * size)
+  const p = new Float32Array(rows * size)
+  const heap = new Heap(size)
+  for (let row = 0; row < rows; row++) {
+    const values = logits.subarray(row * vocabulary, (row + 1) * vocabulary)
+    heap.size = 0
+    let largest = -Infinity
+    for (let id = 0; id < vocabulary; id++) {
+      const value = values[id]
+      if (value > largest) largest = value
+      if (heap.size < size || value > heap.values[0]) heap.offer(id, value)
+    }
+    let total = 0
+    for (let id = 0; id < vocabulary; id++) total += Math.exp((values[id] - largest) / temperature)
+    for (let j = 0; j < size; j++) {
+      ids[row * size + j] = heap.ids[j]
+      p[row * size + j] = Math.exp((heap.values[j] - largest) / temperature) / total
+    }
+  }
+  return { k: size, ids, p }
+}
+
+/** The largest values offered, the smallest of them first. */
+class Heap {
+  readonly ids: Int32Array
+  readonly values: Float32Array
+  size = 0
+
+  constructor(capacity: number) {
+    this.ids = new Int32Array(capacity)
+    this.values = new Float32Array(capacity)
+  }
+
+  offer(id: number, value: number): void {
+    let at = 0
+    if (this.size < this.ids.length) {
+      for (at = this.size++; at > 0; ) {
+        const parent = (at - 1) >> 1
+        if (this.values[parent] <= value) break
+        this.#move(parent, at)
+        at = parent
+      }
+    } else {
+      for (;;) {
+        let child = 2 * at + 1
+        if (child >= this.size) break
+        if (child + 1 < this.size && this.values[child + 1] < this.values[child]) child++
+        if (this.values[child] >= value) break
+        this.#move(child, at)
+        at = child
+      }
+    }
+    this.ids[at] = id
+    this.values[at] = value
+  }
+
+  #move(from: number, to: number): void {
+    this.ids[to] = this.ids[from]
+    this.values[to] = this.values[from]
+  }
+}
+
+/**
+ * `sum_r KL(q_r || p_r)` with q and p the softmax of a student's and a teacher's logits [R, V] divided by the temperature,
+ * and its gradient with respect to the student's divided logits: `q (log q - log p - KL)`.
+ */
+export function reverseDivergence(
+  student: Float32Array,
+  teacher: Float32Array,
+  vocabulary: number,
+  temperature: number,
+): { sum: number; gradient: Float32Array } {
+  const gradient = new Float32Array(student.length)
+  let sum = 0
+  for (let start = 0; start < student.length; start += vocabulary) {
+    const q = logNormalizer(student, start, vocabulary, temperature)
+    const p = logNormalizer(teacher, start, vocabulary, temperature)
+    let divergence = 0
+    for (let i = start; i < start + vocabulary; i++) {
+      const logQ = student[i] / temperature - q
+      const difference = logQ - (teacher[i] / temperature - p)
+      gradient[i] = difference
+      divergence += Math.exp(logQ) * difference
+    }
+    for (let i = start; i < start + vocabulary; i++)
+      gradient[i] = Math.exp(student[i] / temperature - q) * (gradient[i] - divergence)
+    sum += divergence
+  }
+  return { sum, gradient }
+}
+
+/** log sum exp of a row. */
+function logNormalizer(values: Float32Array, start: number, count: number, temperature: number): number {
+  let largest = -Infinity
+  for (let i = start; i < start + count; i++) if (values[i] > largest) largest = values[i]
+  let total = 0
+  for (let i = start; i < start + count; i++) total += Math.exp((values[i] - largest) / temperature)
+  return largest / temperature + Math.log(total)
+}
