@@ -7,11 +7,7 @@ import type { AdapterFactors } from "./peft.js"
 import { targetShape, targetWeight } from "./targets.js"
 
 /** Takes memory of the backend for as long as it lives; the model's weights are left as they are. */
-export function bindAdapter(
-  backend: Backend,
-  model: Model,
-  factors: readonly AdapterFactors[],
-): Adapter {
+export function bindAdapter(backend: Backend, model: Model, factors: readonly AdapterFactors[]): Adapter {
   const weight = (values: Float32Array, rows: number, columns: number): Weight => {
     const writer = backend.createWeight("f32", rows, columns)
     writer.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))

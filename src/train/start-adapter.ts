@@ -1,7 +1,13 @@
 // The start of a run that trains an adapter (Node only): the frozen model in the kind that the recipe asks for, the factors
 // new or from a checkpoint, written in the format of PEFT or merged into the weights.
 import { join } from "node:path"
-import { adapterConfig, adapterConfigName, type AdapterForm, adapterTensorsName } from "../adapters/index.js"
+import {
+  adapterConfig,
+  adapterConfigName,
+  type AdapterForm,
+  adapterTensorsName,
+  merged,
+} from "../adapters/index.js"
 import { openCheckpoint } from "../formats/disk-folder.js"
 import { fileSource } from "../formats/file-source.js"
 import { openSafetensors } from "../formats/safetensors.js"

@@ -128,6 +128,8 @@ d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]
   test.each([
     ["aliases that multiply", bomb],
     ["deep nesting", "[".repeat(50_000)],
+    ["deep nesting over lines", "[\n".repeat(20_000)],
+    ["deep nesting in blocks", "- ".repeat(2000)],
     ["a long text", `method: ${"x".repeat(2 ** 21)}`],
     ["many values", `x: [${"1,".repeat(200_000)}1]`],
     ["a prototype", "__proto__: { method: pretrain }\nmethod: pretrain"],

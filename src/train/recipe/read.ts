@@ -5,7 +5,9 @@ import type { z } from "zod"
 import { InvalidFileError, InvalidOptionError } from "../../errors/index.js"
 import { type AnyRecipe, recipeSchema } from "./schema.js"
 
-const maxLength = 2 ** 17
+const maxLength = 2 ** 16
+const maxLineLength = 4096
+const maxBrackets = 100
 const maxNodes = 100_000
 
 /** A change of one value: `optimizer.learningRate` and what stands there instead. */
@@ -30,8 +32,7 @@ export function parseOverride(text: string): Override {
 
 /** @throws InvalidFileError with all that is wrong, a line each. */
 export function parseRecipe(text: string, name: string, overrides: readonly Override[] = []): AnyRecipe {
-  if (text.length > maxLength)
-    throw new InvalidFileError(`${name} is longer than ${maxLength} characters: not a recipe`)
+  checkText(text, name)
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -55,6 +56,20 @@ export function parseRecipe(text: string, name: string, overrides: readonly Over
   if (result.success) return result.data
   const problems = result.error.issues.slice(0, 8).flatMap((issue) => explain(issue, document, lines))
   throw new InvalidFileError(problems.map((problem) => `${name}${problem}`).join("\n"))
+}
+
+/** Refuses what the parser would take long for. */
+function checkText(text: string, name: string): void {
+  const notOne = (what: string) => new InvalidFileError(`${name} ${what}: not a recipe`)
+  if (text.length > maxLength) throw notOne(`is longer than ${maxLength} characters`)
+  if (text.split("\n").some((line) => line.length > maxLineLength))
+    throw notOne(`has a line longer than ${maxLineLength} characters`)
+  let open = 0
+  for (const character of text) {
+    if (character === "[" || character === "{") open++
+    else if (character === "]" || character === "}") open = Math.max(0, open - 1)
+    if (open > maxBrackets) throw notOne(`nests deeper than ${maxBrackets}`)
+  }
 }
 
 function plain(document: Document, name: string): unknown {
