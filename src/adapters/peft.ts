@@ -78,12 +78,9 @@ export async function readAdapter(folder: ModelFolder, config: ModelConfig): Pro
     throw new InvalidFileError(`${folder.path} holds no adapter: ${adapterConfigName} is not there`)
   const source = await folder.open(adapterConfigName)
   const path = folder.pathOf(adapterConfigName)
-  const raw = parseJsonObject(
-    await readBytes(source, 0, Math.min(source.size, maxConfigBytes), adapterConfigName).finally(() =>
-      source.close(),
-    ),
-    path,
-  )
+  const bytes = await readBytes(source, 0, Math.min(source.size, maxConfigBytes), adapterConfigName)
+  await source.close()
+  const raw = parseJsonObject(bytes, path)
   const parsed = configSchema.safeParse(raw)
   if (!parsed.success) {
     const [issue] = parsed.error.issues

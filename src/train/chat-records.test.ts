@@ -45,9 +45,9 @@ describe.each(formats)("conversations, %s", (_, format) => {
     for (const count of [3, 5]) {
       const { ids, loss } = conversationTokens(tokenizer, conversation.slice(0, count), [], options)
       const prompt = encodeChat(conversation.slice(0, count - 1), tokenizer, options)
-      expect([...ids.slice(0, prompt.length)]).toEqual(prompt)
+      expect(Array.from(ids.subarray(0, prompt.length))).toEqual(prompt)
       expect(loss[prompt.length - 1]).toBe(0)
-      expect([...loss.slice(prompt.length)].every((counts) => counts === 1)).toBe(true)
+      expect(loss.subarray(prompt.length).every((counts) => counts === 1)).toBe(true)
     }
   })
 
@@ -94,7 +94,7 @@ test("preferences share their prompt, and only the answers count", () => {
   expect(counted(chosen)).toEqual(["Good.<|eot_id|>"])
   expect(counted(rejected)).toEqual(["Go away.<|eot_id|>"])
   const prompt = encodeChat(example.messages, tokenizer, { date })
-  for (const { ids } of [chosen, rejected]) expect([...ids.slice(0, prompt.length)]).toEqual(prompt)
+  for (const { ids } of [chosen, rejected]) expect(Array.from(ids.subarray(0, prompt.length))).toEqual(prompt)
 })
 
 test("a template that rewrites earlier turns is refused with advice", () => {

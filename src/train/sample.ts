@@ -82,9 +82,21 @@ async function answers(
   score: Judge,
   signal: AbortSignal | undefined,
 ): Promise<Judged[]> {
-  const { turns: _, ...chat } = recipe.chat
+  const { dateLines, date, toolsIn, toolStyle } = recipe.chat
   const { samples: n, temperature, topP, maxTokens } = recipe
-  const options = { ...chat, tools, n, temperature, topP, maxTokens, seed, signal }
+  const options = {
+    dateLines,
+    date,
+    toolsIn,
+    toolStyle,
+    tools,
+    n,
+    temperature,
+    topP,
+    maxTokens,
+    seed,
+    signal,
+  }
   const found = await llama.chat(messages, options).result()
   const judged: Judged[] = []
   for (const answer of found) {
@@ -103,7 +115,8 @@ async function openJudge(
 ): Promise<{ score: Judge } & AsyncDisposable> {
   if (judge.reward !== undefined) {
     const model = await RewardModel.load(resolve(folder, judge.reward), backend as "auto")
-    const { turns: _, ...rendering } = chat
+    const { dateLines, date, toolsIn, toolStyle } = chat
+    const rendering = { dateLines, date, toolsIn, toolStyle }
     return {
       score: ({ messages, tools }, answer) => model.score([...messages, messageOf(answer)], tools, rendering),
       [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),

@@ -6,7 +6,10 @@ import { describe, expect, test } from "vitest"
 import { trainingFolder, type TrainingFolder } from "../../src/train/run-fixture.js"
 import { cria } from "./run.js"
 
-const recipeAt = async (folder: TrainingFolder, changes: Parameters<TrainingFolder["recipe"]>[0] = {}) => {
+const recipeAt = async (
+  folder: TrainingFolder,
+  changes: { output?: string; [key: string]: unknown } = {},
+) => {
   const path = join(folder.path, `${changes.output ?? "run"}.yaml`)
   await writeFile(path, JSON.stringify(folder.recipe({ backend: "auto", ...changes })))
   return path

@@ -131,13 +131,10 @@ const textReader =
 
 type ChatRecipe = Extract<Recipe, { chat: unknown }>
 
-const renderingOf = (
-  { chat: { turns: _, ...options } }: ChatRecipe,
-  { chatTemplate }: Start,
-): RenderOptions => ({
-  ...options,
-  template: chatTemplate,
-})
+const renderingOf = ({ chat }: ChatRecipe, { chatTemplate }: Start): RenderOptions => {
+  const { dateLines, date, toolsIn, toolStyle } = chat
+  return { dateLines, date, toolsIn, toolStyle, template: chatTemplate }
+}
 
 function chatReader(recipe: ChatRecipe, start: Start): PreparedMethod["reader"] {
   const { tokenizer, tokenizerKey } = start
