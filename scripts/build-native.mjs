@@ -11,6 +11,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs, promisify } from "node:util"
 import { include_dir as nodeHeaders } from "node-api-headers"
+import { instructionSets, kernelFlags, languageFlags } from "./native-flags.mjs"
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values: options } = parseArgs({
@@ -22,37 +23,7 @@ const { values: options } = parseArgs({
 })
 const [platform, arch] = options.target.split("-")
 
-/** Instruction sets of a processor, the best first, with the flags that they need. */
-const instructionSets = {
-  x64: [
-    {
-      name: "avx512vnni",
-      flags: "-mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni",
-    },
-    { name: "avx512", flags: "-mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq" },
-    { name: "avxvnni", flags: "-mavx2 -mfma -mf16c -mavxvnni" },
-    { name: "avx2", flags: "-mavx2 -mfma -mf16c" },
-    { name: "scalar", flags: "" },
-  ],
-  arm64: [
-    { name: "i8mm", flags: "-march=armv8.2-a+fp16+dotprod+i8mm" },
-    { name: "dotprod", flags: "-march=armv8.2-a+fp16+dotprod" },
-    { name: "neon", flags: "-march=armv8-a" },
-  ],
-}
-
-const common = [
-  "-std=c++17",
-  "-O3",
-  "-g0",
-  "-fPIC",
-  "-fvisibility=hidden",
-  // A product and a sum are fused only where the code says so: kernels for one token and for many must agree to the bit.
-  "-ffp-contract=off",
-  "-Wall",
-  "-Wextra",
-]
-const kernelFlags = ["-fno-exceptions", "-fno-rtti"]
+const common = [...languageFlags, "-O3", "-g0", "-fPIC", "-fvisibility=hidden"]
 const linkFlags = {
   linux: ["-shared", "-static-libstdc++", "-static-libgcc", "-pthread", "-Wl,--gc-sections"],
   darwin: ["-bundle", "-undefined", "dynamic_lookup"],
