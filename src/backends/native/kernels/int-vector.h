@@ -65,13 +65,14 @@ static inline Integers dotFour(Integers sum, Bytes w, Bytes x) { return _mm256_d
 static inline Bytes flipSigns(Bytes w) { return _mm256_xor_si256(w, _mm256_set1_epi8(char(0x80))); }
 #else
 static inline __m256i pairs(Bytes w, Bytes x) { return _mm256_maddubs_epi16(w, x); }
-static inline __m256i addPairs(__m256i a, __m256i b) {
-  __m256i sum = _mm256_add_epi16(a, b);
+/** A sum that stays as it is: GCC would reorder the additions, run out of registers and spill most of the products. */
+static inline __m256i inOrder(__m256i sum) {
   __asm__("" : "+x"(sum));
   return sum;
 }
+static inline __m256i addPairs(__m256i a, __m256i b) { return inOrder(_mm256_add_epi16(a, b)); }
 static inline Integers sumOfPairs(__m256i v) { return _mm256_madd_epi16(v, _mm256_set1_epi16(1)); }
-static inline Integers addIntegers(Integers a, Integers b) { return _mm256_add_epi32(a, b); }
+static inline Integers addIntegers(Integers a, Integers b) { return inOrder(_mm256_add_epi32(a, b)); }
 static inline Bytes magnitudes(Bytes w) { return _mm256_abs_epi8(w); }
 static inline Bytes withSigns(Bytes x, Bytes w) { return _mm256_sign_epi8(x, w); }
 #endif

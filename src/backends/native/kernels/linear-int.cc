@@ -19,6 +19,9 @@ constexpr int largestTile = 4;
 constexpr int largestTile = 1;
 #endif
 
+/** Tokens that go through all panels of a range together: their records stay near, the panels come again for each block. */
+constexpr int64_t tokensAtOnce = 128 / largestTile * largestTile;
+
 /** One group of a tile: the dot products of all rows and tokens as floats. */
 template <Kind kind, int tokens>
 [[gnu::always_inline]] static inline void multiplyGroup(const uint8_t* block, const Record (&x)[tokens], int64_t group,
@@ -144,21 +147,24 @@ static void multiplyPanels(const double* args, int64_t begin, int64_t end) {
   const uint8_t* records = pointer<uint8_t>(args[0]);
   float* out = pointer<float>(args[2]);
   const int64_t tokens = int64_t(args[3]), rows = int64_t(args[4]), columns = int64_t(args[5]);
-  for (int64_t p = begin; p < end; p++) {
-    const uint8_t* panel = pointer<uint8_t>(args[1]) + p * panelBytes(kind, columns);
-    const int64_t row = p * panelRows;
-    int64_t t = 0;
-    for (; t + largestTile <= tokens; t += largestTile) {
-      multiplyPanel<kind, largestTile>(panel, records, t, columns, out, rows, row);
-    }
-    if constexpr (largestTile > 4) {
-      for (; t + 4 <= tokens; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, row);
-    }
-    if constexpr (largestTile > 2) {
-      for (; t + 2 <= tokens; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, row);
-    }
-    if constexpr (largestTile > 1) {
-      if (t < tokens) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, row);
+  for (int64_t first = 0; first < tokens; first += tokensAtOnce) {
+    const int64_t last = smaller(first + tokensAtOnce, tokens);
+    for (int64_t p = begin; p < end; p++) {
+      const uint8_t* panel = pointer<uint8_t>(args[1]) + p * panelBytes(kind, columns);
+      const int64_t row = p * panelRows;
+      int64_t t = first;
+      for (; t + largestTile <= last; t += largestTile) {
+        multiplyPanel<kind, largestTile>(panel, records, t, columns, out, rows, row);
+      }
+      if constexpr (largestTile > 4) {
+        for (; t + 4 <= last; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, row);
+      }
+      if constexpr (largestTile > 2) {
+        for (; t + 2 <= last; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, row);
+      }
+      if constexpr (largestTile > 1) {
+        if (t < last) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, row);
+      }
     }
   }
 }
