@@ -63,10 +63,12 @@ export interface ModelFlags {
   readonly threads?: number
   readonly contextLength?: number
   readonly weights: "auto" | WeightKind
+  readonly adapter?: string
   readonly verbose?: boolean
 }
 
-export const addModelFlags = (command: Command): Command => addEngineFlags(command.addOption(modelOption()))
+export const addModelFlags = (command: Command): Command =>
+  addEngineFlags(command.addOption(modelOption()).addOption(adapterOption()))
 
 /** What the engine is told, whichever model it loads. */
 export function addEngineFlags(command: Command): Command {
@@ -91,6 +93,9 @@ export const modelOption = (): Option =>
     "-m, --model <source>",
     "a folder, a file, a hub id such as owner/name[@revision][:Q4_0], or default",
   ).default("default")
+
+const adapterOption = (): Option =>
+  new Option("--adapter <folder>", "a low-rank adapter for the model, as cria train or PEFT writes it")
 
 const threadsOption = (): Option =>
   new Option("--threads <number>", "threads that compute (default: the machine's)").argParser(

@@ -4,6 +4,7 @@ import { createBackend, type Backend } from "../backends/index.js"
 import { chatFormatOf } from "../chat/index.js"
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
 import type { Checkpoint, TokenizerSource } from "../formats/index.js"
+import type { ModelFolder } from "../formats/folder.js"
 import { layoutOf, loadModel } from "../model/checkpoint.js"
 import type { ModelConfig } from "../model/config.js"
 import type { Model } from "../model/llama.js"
@@ -12,11 +13,14 @@ import { Tokenizer } from "../tokenizer/index.js"
 import { rowBytes, type WeightKind } from "../weights/kind.js"
 import type { EngineParts } from "./engine.js"
 import type { LoadedModel, ModelInfo } from "./link.js"
+import { loadAdapters } from "./load-adapters.js"
 import type { EngineOptions } from "./load-options.js"
 
 export interface LoadHooks {
   onWeights?: (loaded: number, total: number) => void
   signal?: AbortSignal
+  /** How a folder of an adapter is opened; absent where there are none. */
+  folderAt?: (path: string) => ModelFolder
 }
 
 /** Tokens a page of the cache; a prefix is shared in whole pages. */
@@ -30,7 +34,7 @@ const sharedCacheTokens = 16384
 export async function loadCheckpoint(
   open: () => Promise<Checkpoint>,
   options: EngineOptions,
-  { onWeights, signal }: LoadHooks,
+  { onWeights, signal, folderAt }: LoadHooks,
 ): Promise<{ parts: EngineParts; loaded: LoadedModel }> {
   const checkpoint = await open()
   try {
@@ -45,7 +49,9 @@ export async function loadCheckpoint(
         onProgress: onWeights,
         signal,
       })
-      return assemble(checkpoint, options, backend, model, tokenizer)
+      const adapters = await loadAdapters(options.adapters, folderAt, backend, model)
+      const { parts, loaded } = assemble(checkpoint, options, backend, model, tokenizer)
+      return { parts: { ...parts, adapters }, loaded }
     } catch (error) {
       await backend.dispose()
       throw error
@@ -99,6 +105,8 @@ function assemble(
     contextLength,
     cacheTokens: layout.capacity * pageTokens,
     cacheBytes: layout.capacity * pageBytes(layout),
+    adapters: Object.keys(options.adapters),
+    adapter: options.adapter,
     chatTemplate: checkpoint.chatTemplate,
     hasChat: checkpoint.chatTemplate !== undefined || chatFormatOf(tokenizer) !== undefined,
   }

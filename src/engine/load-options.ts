@@ -18,6 +18,10 @@ export interface LoadOptions {
   cacheType?: "auto" | "f16" | "f32"
   /** Kind of weight in memory; see `LoadWeightsOptions`. Default "auto": as in the file. */
   weights?: "auto" | WeightKind
+  /** Low-rank adapters to load beside the model: folders in PEFT's format, by names that requests choose them by. */
+  adapters?: Record<string, string>
+  /** The adapter, by its name in `adapters`, of requests that name none. */
+  adapter?: string
   onProgress?: (event: LoadProgress) => void
   /** Gives the load up: it rejects with the signal's reason. */
   signal?: AbortSignal
@@ -47,6 +51,8 @@ export const engineOptions = z.strictObject({
     .optional(),
   cacheType: z.enum(["auto", "f16", "f32"]).default("auto"),
   weights: z.enum(["auto", ...weightKinds]).default("auto"),
+  adapters: z.record(z.string().min(1).max(200), z.string().min(1)).default({}),
+  adapter: z.string().optional(),
 })
 export type EngineOptions = z.infer<typeof engineOptions>
 
@@ -60,7 +66,14 @@ const loadOptions = engineOptions.extend({
 
 export function checkLoadOptions(options: unknown): z.infer<typeof loadOptions> {
   const result = loadOptions.safeParse(options ?? {})
-  if (result.success) return result.data
+  if (result.success) {
+    const { adapter, adapters } = result.data
+    if (adapter !== undefined && !Object.hasOwn(adapters, adapter))
+      throw new InvalidOptionError(
+        `adapter ${JSON.stringify(adapter)} is not among those named in \`adapters\``,
+      )
+    return result.data
+  }
   const problems = result.error.issues.slice(0, 5).map((issue) => `${issue.path.join(".")}: ${issue.message}`)
   throw new InvalidOptionError(`these load options do not work: ${problems.join("; ")}`)
 }

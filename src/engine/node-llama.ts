@@ -32,6 +32,6 @@ const inThisThread =
   (path: string, settings: ReturnType<typeof engineOptions.parse>): Parameters<typeof localLink>[0] =>
   async (hooks) => {
     const { loadCheckpoint } = await import("./load-model.js")
-    const { openModel } = await import("./open-model.js")
-    return loadCheckpoint(() => openModel(path), settings, hooks)
+    const { folderAt, openModel } = await import("./open-model.js")
+    return loadCheckpoint(() => openModel(path), settings, { ...hooks, folderAt })
   }

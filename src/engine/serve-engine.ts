@@ -1,5 +1,6 @@
 // What an engine's own thread does, in Node and in browsers. Its first message says what to load; after that it takes
 // commands. It ends with the thread that started it, when told to, or by a crash.
+import type { ModelFolder } from "../formats/folder.js"
 import type { Checkpoint } from "../formats/index.js"
 import type { WorkerPort } from "../platform/index.js"
 import { dispatch } from "./dispatch.js"
@@ -12,10 +13,14 @@ import { type FromWorker, loadMessage } from "./worker-messages.js"
 /** Weights come in small chunks; the other side wants to know ten times a second. */
 const progressInterval = 100
 
-/** Takes the messages of an engine on this thread; `openSource` opens what the load message names. */
+/**
+ * Takes the messages of an engine on this thread; `openSource` opens what the load message names, `folderAt` the
+ * folders of adapters.
+ */
 export function serveEngine(
   openSource: (source: unknown) => Promise<Checkpoint>,
   port: WorkerPort,
+  folderAt?: (path: string) => ModelFolder,
 ): (message: unknown) => void {
   const post = (message: FromWorker, transfer?: Transferable[]) => port.post(message, transfer)
   let engine: Promise<Engine | undefined> | undefined
@@ -31,7 +36,10 @@ export function serveEngine(
         post({ type: "progress", loaded, total })
       }
       const open = () => openSource(source)
-      const { parts, loaded } = await loadCheckpoint(open, engineOptions.parse(options), { onWeights })
+      const { parts, loaded } = await loadCheckpoint(open, engineOptions.parse(options), {
+        onWeights,
+        folderAt,
+      })
       const made = new Engine(
         parts,
         (event) => {
