@@ -112,7 +112,8 @@ async function measure(size: Size, steps: number) {
   const config = configOf(size.form)
   const numbers = new Map(tensorForms(config).map(({ name }, i) => [name, i]))
   const trainable = trainWhole(backend, config, ({ name, shape }) => ({
-    value: shape.length === 1 ? new Float32Array(shape[0]).fill(1) : normal(shape, 0.02, 1, numbers.get(name)!),
+    value:
+      shape.length === 1 ? new Float32Array(shape[0]).fill(1) : normal(shape, 0.02, 1, numbers.get(name)!),
   }))
   const batch = randomBatch(size)
   const trainer = new Trainer({
@@ -143,7 +144,10 @@ async function measure(size: Size, steps: number) {
 }
 
 for (const name of positionals.length > 0 ? positionals : Object.keys(sizes)) {
-  const { parameters, median, best, residentBytes, backend } = await measure(sizes[name], Number(values.steps))
+  const { parameters, median, best, residentBytes, backend } = await measure(
+    sizes[name],
+    Number(values.steps),
+  )
   if (values.json) console.log(JSON.stringify({ name, parameters, median, best, residentBytes, backend }))
   else
     console.log(
