@@ -101,7 +101,6 @@ function randomBatch({ sequences, tokens, form }: Size): PackedBatch {
     outputs: Int32Array.from({ length: rows }, (_, row) => row),
     targets: Int32Array.from({ length: rows }, id),
     segments: [],
-    sources: [],
   }
 }
 
