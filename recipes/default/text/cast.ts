@@ -12,11 +12,11 @@ const person = (name: string, gender: Gender): Entity => ({ gender, main: name, 
 
 const article = (word: string) => `${/^[aeiou]/i.test(word) ? "an" : "a"} ${word}`
 
-export function randomPerson(language: Language, random: Random, heldOut = false): Entity {
-  const gender: Gender = random.chance(0.5) ? 0 : 1
-  const all = gender === 0 ? language.men : language.women
-  const names = heldOut ? all.slice(-heldOutNames) : all.slice(0, -heldOutNames)
-  return person(random.pick(names), gender)
+/** Two different persons. */
+function twoPersons(language: Language, random: Random, heldOut: boolean): Entity[] {
+  const named = (all: readonly string[], gender: Gender) =>
+    (heldOut ? all.slice(-heldOutNames) : all.slice(0, -heldOutNames)).map((name) => person(name, gender))
+  return random.sample([...named(language.men, 0), ...named(language.women, 1)], 2)
 }
 
 /** A day of the week; `on` is "on Monday" where that is more than the name. */
@@ -30,9 +30,7 @@ function dayEntity(code: LanguageCode, day: string): Entity {
 
 /** Every slot of language.ts that does not depend on the task. */
 export function castOf(language: Language, lexicon: Lexicon, random: Random, heldOut = false) {
-  const h = randomPerson(language, random, heldOut)
-  let f = randomPerson(language, random, heldOut)
-  while (f.main === h.main) f = randomPerson(language, random, heldOut)
+  const [h, f] = twoPersons(language, random, heldOut)
   const [a, b] = random.sample(lexicon.animals, 2).map((noun) => nounEntity(lexicon.code, noun))
   const [e, e2] = random.sample(lexicon.foods, 2).map((noun) => nounEntity(lexicon.code, noun))
   const [k, k2] = random.sample(language.towns, 2)

@@ -3,12 +3,22 @@ import type { LanguageCode } from "./language.js"
 import { languageCodes } from "./language.js"
 import { languages } from "./languages/index.js"
 import { lexiconOf } from "./lexicon.js"
-import { hashOf, Random } from "./random.js"
+import { First, hashOf, Random } from "./random.js"
 import { story } from "./stories.js"
 import { type Example, type ExampleMessage, Room, type Task } from "./tasks/example.js"
 import { facts, identity, lists, sums, talk, unknown } from "./tasks/knowledge.js"
-import { decline, harmless } from "./tasks/safety.js"
-import { formal, friendly, json, passage, query, shorten, spelling, summary, translation } from "./tasks/text.js"
+import { askAbout, decline, harmless } from "./tasks/safety.js"
+import {
+  formal,
+  friendly,
+  json,
+  passage,
+  query,
+  shorten,
+  spelling,
+  summary,
+  translation,
+} from "./tasks/text.js"
 import { toolAnswer, toolCall, toolNone } from "./tasks/tools.js"
 
 /** Every kind of task with its share of the training examples. */
@@ -69,20 +79,40 @@ export function roomOf(code: LanguageCode, random: Random, heldOut: boolean): Ro
   return new Room(languages[code], lexicons[code], random, heldOut, others)
 }
 
-const lastUser = (example: Example) =>
-  example.messages.filter((message) => message.role === "user").map((message) => message.content as string)
-
-/** What makes a prompt the same prompt: letters and digits of all the user's turns. */
-export const promptKey = (example: Example): string =>
-  lastUser(example)
-    .join(" ")
+/** What makes a prompt the same prompt: its letters and digits. */
+const keyOf = (text: string): string =>
+  text
     .toLowerCase()
     .replace(/[^\p{L}\p{M}\p{N}+×-]+/gu, " ")
     .trim()
 
+/** The key of all of the user's turns. */
+export const promptKey = (example: Example): string =>
+  keyOf(example.messages.flatMap((message) => (message.role === "user" ? [message.content] : [])).join(" "))
+
+/** What people try first; every language learns it, so it is never held out. */
+const alwaysTrained = new Set(
+  languageCodes.flatMap((code) => {
+    const room = roomOf(code, new First(), false)
+    const { language, lexicon } = room
+    const cast = room.cast()
+    const greetings = [...language.talk, ...language.identity].map(([question]) => room.write(question, cast))
+    const capitals = lexicon.countries.map(({ country, capital }) =>
+      room.write(language.capital.pairs[0][0], { c: country, k: capital }),
+    )
+    const actions = language.harmless.map(([action]) => askAbout(room, action))
+    return [...greetings, ...capitals, ...actions, room.write(language.storyAsk[0])].map(keyOf)
+  }),
+)
+
+/** Chosen so that kinds of few prompts have some of them held out in every language. */
+const salt = 98
+
 /** One prompt in twelve is never trained on. */
-export const isHeldOut = (example: Example): boolean =>
-  hashOf(`held out: ${example.kind} ${promptKey(example)}`) % 12 === 0
+export function isHeldOut(example: Example): boolean {
+  const key = promptKey(example)
+  return !alwaysTrained.has(key) && hashOf(`held out ${salt}: ${example.kind} ${key}`) % 12 === 0
+}
 
 /** As people type: sometimes without capitals or without the stop at the end. */
 function casually(text: string, random: Random): string {
@@ -109,13 +139,19 @@ function systemOf(room: Room): string {
 }
 
 /** The examples of one kind in one language: different prompts, in an order that the seed decides. */
-export function examplesOf(kind: string, code: LanguageCode, count: number, seed: string, heldOut: boolean): Example[] {
+export function examplesOf(
+  kind: string,
+  code: LanguageCode,
+  count: number,
+  seed: string,
+  heldOut: boolean,
+): Example[] {
   const room = roomOf(code, new Random(`${seed} ${kind} ${code} ${heldOut}`), heldOut)
   const seen = new Map<string, number>()
   const examples: Example[] = []
   // few-worded kinds repeat their prompts in other dress, at most so many times
   const repeats = heldOut ? 1 : 12
-  for (let tries = 0; tries < count * 60 && examples.length < count; tries++) {
+  for (let tries = 0; tries < count * 60 + 600 && examples.length < count; tries++) {
     const example = kinds[kind].task(room)
     const key = promptKey(example)
     const times = seen.get(key) ?? 0
@@ -134,7 +170,9 @@ export function conversations(examples: readonly Example[], count: number, rando
       messages.length <= 3 &&
       messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0) < 420,
   )
-  const byLanguage = new Map(languageCodes.map((code) => [code, short.filter(({ language }) => language === code)]))
+  const byLanguage = new Map(
+    languageCodes.map((code) => [code, short.filter(({ language }) => language === code)]),
+  )
   return Array.from({ length: count }, () => {
     const code = random.pick(languageCodes)
     const turns = random.sample(byLanguage.get(code)!, random.between(2, 3))

@@ -17,7 +17,15 @@ import { Random } from "./random.js"
 import { everydayText, storyText } from "./stories.js"
 import type { Example } from "./tasks/example.js"
 
-const counts = { stories: 1100, everyday: 2600, chat: 620, conversations: 9000, preferences: 60, sampling: 30, heldOut: 30 }
+const counts = {
+  stories: 1100,
+  everyday: 2600,
+  chat: 450,
+  conversations: 7000,
+  preferences: 60,
+  sampling: 30,
+  heldOut: 30,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,7 +49,9 @@ async function write(name: string, text: string): Promise<void> {
   await writeFile(`${path}.part`, text)
   await rename(`${path}.part`, path)
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 12)
-  console.log(`${name.padEnd(24)} ${(Buffer.byteLength(text) / 1e6).toFixed(2).padStart(7)} MB  sha256 ${hash}`)
+  console.log(
+    `${name.padEnd(24)} ${(Buffer.byteLength(text) / 1e6).toFixed(2).padStart(7)} MB  sha256 ${hash}`,
+  )
 }
 const lines = (list: readonly unknown[]) => list.map((item) => `${JSON.stringify(item)}\n`).join("")
 /** Different documents; a text that came before is left out. */
@@ -49,8 +59,14 @@ const documents = (list: readonly string[]) => `${[...new Set(list)].join("\n<|d
 
 for (const code of languageCodes) {
   const room = roomOf(code, new Random(`${seed} text ${code}`), false)
-  await write(`stories.${code}.txt`, documents(Array.from({ length: many(counts.stories) }, () => storyText(room))))
-  await write(`everyday.${code}.txt`, documents(Array.from({ length: many(counts.everyday) }, () => everydayText(room))))
+  await write(
+    `stories.${code}.txt`,
+    documents(Array.from({ length: many(counts.stories) }, () => storyText(room))),
+  )
+  await write(
+    `everyday.${code}.txt`,
+    documents(Array.from({ length: many(counts.everyday) }, () => everydayText(room))),
+  )
 }
 
 /** What training reads of an example. */
@@ -85,7 +101,9 @@ for (const { kind, language } of chat) {
   row[languageCodes.indexOf(language)]++
   table.set(kind, row)
 }
-console.log(`\n${"examples of chat.jsonl".padEnd(24)}${languageCodes.map((code) => code.padStart(6)).join("")}`)
+console.log(
+  `\n${"examples of chat.jsonl".padEnd(24)}${languageCodes.map((code) => code.padStart(6)).join("")}`,
+)
 for (const [kind, row] of table) console.log(kind.padEnd(24) + row.map((n) => String(n).padStart(6)).join(""))
 
 /** The list in an order that the seed decides (Fisher and Yates). */

@@ -81,7 +81,12 @@ const builders: Record<LanguageCode, Builder> = {
     const before = (form: string) => (colour === undefined ? "" : `${form} `)
     const direct = before(agreeing(colour ?? "", gender))
     const bent = gender === 0 ? direct.replace(/ा $/, "े ") : direct
-    return { n: `${direct}${word}`, a: `एक ${direct}${word}`, the: `${direct}${word}`, o: `${bent}${oblique}` }
+    return {
+      n: `${direct}${word}`,
+      a: `एक ${direct}${word}`,
+      the: `${direct}${word}`,
+      o: `${bent}${oblique}`,
+    }
   },
   th: ({ word }, colour) => {
     const n = colour === undefined ? word : `${word}สี${colour}`
@@ -103,7 +108,12 @@ const upper = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 export function nounEntity(code: LanguageCode, noun: Noun, colour?: string): Entity {
   const forms = builders[code](noun, colour)
   // a thing of one colour is the same for every language's templates
-  const extra = { A: upper(forms.a), The: upper(forms.the), word: noun.word, colour: colourAlone(code, noun, colour) }
+  const extra = {
+    A: upper(forms.a),
+    The: upper(forms.the),
+    word: noun.word,
+    colour: colourAlone(code, noun, colour),
+  }
   return { gender: noun.gender, main: forms.n, forms: { ...forms, ...extra } }
 }
 
@@ -117,7 +127,11 @@ function colourAlone(code: LanguageCode, noun: Noun, colour: string | undefined)
 /** A colour as an adjective: m f n before or behind a noun of that gender, mA in German for the accusative. */
 export function colourEntity(code: LanguageCode, colour: string): Entity {
   if (code === "de")
-    return { gender: 0, main: colour, forms: { m: `${colour}er`, f: `${colour}e`, n: `${colour}es`, mA: `${colour}en` } }
+    return {
+      gender: 0,
+      main: colour,
+      forms: { m: `${colour}er`, f: `${colour}e`, n: `${colour}es`, mA: `${colour}en` },
+    }
   const main = code === "th" ? `สี${colour}` : agreeing(colour, 0)
   return { gender: 0, main, forms: { m: main, f: code === "th" ? main : agreeing(colour, 1) } }
 }
@@ -135,8 +149,8 @@ const rules: Partial<Record<LanguageCode, readonly (readonly [RegExp, string])[]
     [/\b([Dd])e le /g, "$1u "],
     [/(?<![\p{L}])([Àà]) les /gu, "$1ux "],
     [/(?<![\p{L}])à le /gu, "au "],
-    [/(?<!-)\b([DdJjNnSsMmTtLl]|[Qq]u)e (?=[aeiouéèêâîôûœhAEIOUÉÈÊÂÎÔÛŒH])/g, "$1'"],
-    [/\b([smt])a (?=[aeiouéèêâîôûœh])/g, "$1on "],
+    [/(?<![\p{L}-])([DdJjNnSsMmTtLl]|[Qq]u)e (?=[aeiouéèêâîôûœhAEIOUÉÈÊÂÎÔÛŒH])/gu, "$1'"],
+    [/(?<![\p{L}-])([smt])a (?=[aeiouéèêâîôûœh])/gu, "$1on "],
     [/\bsi (ils?)\b/g, "s'$1"],
   ],
   it: [
@@ -178,8 +192,9 @@ export function contract(code: LanguageCode, text: string): string {
 export function finish(code: LanguageCode, text: string): string {
   const out = contract(code, text)
   if (!cased.has(code)) return out
+  // "? dit Emma" goes on with the sentence
   return out.replace(
-    /(^|[.!?…] |\n|: “|: „|: « |: «|^[“„«¿¡]|[.!?] [“„«¿¡—]|[¿¡])( ?)(\p{Ll})/gu,
+    /((?:^|[.!?…] |\n)[“„«¿¡]*|: [“„«] ?[¿¡]?)( ?)(?!(?:dit|demanda|cria|murmura)(?!\p{L}))(\p{Ll})/gu,
     (_, before: string, space: string, letter: string) => `${before}${space}${letter.toUpperCase()}`,
   )
 }

@@ -16,6 +16,8 @@ export interface Plot {
   readonly summary: string
   /** What the story is about, as it stands in `storyAbout`. */
   readonly about: string
+  /** Whether the lines say themselves what time of day it is: then only the first and third openings fit. */
+  readonly ownTime?: true
 }
 
 /** One fact about a person h, what may be asked about it, and the answer. Further slots depend on the frame. */
@@ -134,7 +136,9 @@ export interface Language {
   /** How somebody asks for help with x: frames around an action. */
   readonly actionAsk: readonly string[]
   /** Actions that are declined, by kind, and the answers of each kind. */
-  readonly harmful: Readonly<Record<HarmKind, { readonly actions: readonly string[]; readonly answers: readonly string[] }>>
+  readonly harmful: Readonly<
+    Record<HarmKind, { readonly actions: readonly string[]; readonly answers: readonly string[] }>
+  >
   /** Whole prompts that are declined with help: a person in danger; advice that needs a licence. */
   readonly selfHarm: { readonly prompts: readonly string[]; readonly answers: readonly string[] }
   readonly medical: { readonly prompts: readonly string[]; readonly answers: readonly string[] }
@@ -143,8 +147,26 @@ export interface Language {
   readonly harmless: readonly Pair[]
 }
 
-export const categoryNames = ["animals", "foods", "colours", "days", "months", "cities", "countries", "things", "jobs"] as const
+export const categoryNames = [
+  "animals",
+  "foods",
+  "colours",
+  "days",
+  "months",
+  "cities",
+  "countries",
+  "things",
+  "jobs",
+] as const
 export type Category = (typeof categoryNames)[number]
 
-export const harmKinds = ["weapons", "violence", "crime", "hate", "minors", "malware", "impersonation"] as const
+export const harmKinds = [
+  "weapons",
+  "violence",
+  "crime",
+  "hate",
+  "minors",
+  "malware",
+  "impersonation",
+] as const
 export type HarmKind = (typeof harmKinds)[number]

@@ -17,6 +17,8 @@ export interface Lexicon {
   readonly code: LanguageCode
   readonly animals: readonly Noun[]
   readonly objects: readonly Noun[]
+  /** Things of every size. */
+  readonly things: readonly Noun[]
   readonly foods: readonly Noun[]
   readonly people: readonly Noun[]
   readonly dishes: readonly string[]
@@ -47,7 +49,8 @@ function cells(table: string, more = 0): string[][] {
     .split("\n")
     .map((line) => {
       const row = splitCells(line)
-      if (row.length !== languageCodes.length + more) throw new Error(`a row has ${row.length} columns: ${line}`)
+      if (row.length !== languageCodes.length + more)
+        throw new Error(`a row has ${row.length} columns: ${line}`)
       return row
     })
 }
@@ -79,6 +82,7 @@ export function lexiconOf(code: LanguageCode): Lexicon {
     code,
     animals: nounsOf(nouns.animals),
     objects: nounsOf(nouns.objects),
+    things: [...nounsOf(nouns.objects), ...nounsOf(nouns.largeObjects)],
     foods: nounsOf(nouns.foods),
     people: nounsOf(whole.people),
     dishes: column(nouns.dishes, code),
@@ -109,7 +113,12 @@ function countryEntity(name: string): Entity {
 }
 
 /** A noun by chance, with a colour where one is wanted. */
-export function randomNoun(lexicon: Lexicon, list: readonly Noun[], random: Random, coloured = false): Entity {
+export function randomNoun(
+  lexicon: Lexicon,
+  list: readonly Noun[],
+  random: Random,
+  coloured = false,
+): Entity {
   return nounEntity(lexicon.code, random.pick(list), coloured ? random.pick(lexicon.colours) : undefined)
 }
 

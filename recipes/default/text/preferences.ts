@@ -43,7 +43,13 @@ export function preferencesOf(perKind: number, seed: string): Preference[] {
     for (const code of languageCodes) {
       byLanguage.get(code)!.forEach((example, i) => {
         const chosen = example.messages.slice(-1)
-        const base = { kind, language: code, prompt: example.messages.slice(0, -1), chosen, tools: example.tools }
+        const base = {
+          kind,
+          language: code,
+          prompt: example.messages.slice(0, -1),
+          chosen,
+          tools: example.tools,
+        }
         const choice = random.next()
         const good = textOf(example)
         if (example.rejected !== undefined && (choice < 0.6 || good === undefined)) {
@@ -63,7 +69,8 @@ export function preferencesOf(perKind: number, seed: string): Preference[] {
         }
         const list = byLanguage.get(code)!
         const more = random.sample(list, 2).map(textOf)
-        if (kind !== "story") found.push({ ...base, reason: "short", rejected: says([good, ...more].join(" ")) })
+        if (kind !== "story")
+          found.push({ ...base, reason: "short", rejected: says([good, ...more].join(" ")) })
       })
     }
   }

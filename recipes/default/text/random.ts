@@ -47,3 +47,14 @@ export class Random {
     return taken
   }
 }
+
+/** No chance at all: always the first of what could be chosen. */
+export class First extends Random {
+  constructor() {
+    super(0)
+  }
+
+  override next(): number {
+    return 0
+  }
+}

@@ -1,7 +1,7 @@
 // Stories and everyday texts: for pretraining as they are, and as answers of the story task.
 import type { Plot } from "./language.js"
 import type { Example, Room, Task } from "./tasks/example.js"
-import { sentenceIn } from "./tasks/text.js"
+import { sentenceIn } from "./sentences.js"
 
 type Cast = ReturnType<Room["cast"]>
 
@@ -19,8 +19,10 @@ interface Story {
 export function writeStory(room: Room, cast = room.cast()): Story {
   const { language, random } = room
   const plot = random.pick(language.plots)
+  const { openings: all } = language
+  const openings = plot.ownTime === true ? [all[0], all[2]] : all
   // a plot of animals has no person to introduce
-  const opening = plot.summary.includes("{h}") ? [room.write(language.openings, cast)] : []
+  const opening = plot.summary.includes("{h}") ? [room.write(openings, cast)] : []
   const ending = plot.summary.includes("{h}") ? room.write(language.endings, cast) : ""
   const lines = [...opening, ...writePlot(room, plot, cast), ...(ending === "" ? [] : [ending])]
   return { about: room.writeRaw(plot.about, cast), lines }
@@ -50,10 +52,17 @@ export const story: Task = (room): Example => {
     const given = told.lines.slice(0, random.between(2, 3))
     const rest = told.lines.slice(given.length).join(joinOf(room))
     const question = room.around(language.storyContinue, { t: given.join(joinOf(room)) })
-    return room.turn("story", question, rest, [room.spoken(), { type: "length", least: 120 }], { exact: true })
+    return room.turn("story", question, rest, [room.spoken(), { type: "length", least: 120 }], {
+      exact: true,
+    })
   }
-  const asked = random.chance(0.35) ? room.write(language.storyAsk) : room.around(language.storyAbout, { t: told.about })
-  return room.turn("story", asked, told.lines.join(joinOf(room)), [room.spoken(), { type: "length", least: 120 }])
+  const asked = random.chance(0.35)
+    ? room.write(language.storyAsk)
+    : room.around(language.storyAbout, { t: told.about })
+  return room.turn("story", asked, told.lines.join(joinOf(room)), [
+    room.spoken(),
+    { type: "length", least: 120 },
+  ])
 }
 
 /** One short text of everyday life: a dialogue, a scene, facts, or simple sentences. */

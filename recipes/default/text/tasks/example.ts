@@ -9,7 +9,10 @@ import { type Bindings, expand } from "../template.js"
 
 export type ExampleMessage =
   | { readonly role: "system" | "user" | "assistant"; readonly content: string }
-  | { readonly role: "assistant"; readonly toolCalls: readonly { name: string; arguments: Record<string, unknown> }[] }
+  | {
+      readonly role: "assistant"
+      readonly toolCalls: readonly { name: string; arguments: Record<string, unknown> }[]
+    }
   | { readonly role: "ipython"; readonly content: unknown }
 
 export interface Example {
@@ -56,7 +59,9 @@ export class Room {
 
   /** A text of the user around one that is already finished. */
   around(templates: readonly string[], bindings: Record<string, string | number>): string {
-    const marks = Object.fromEntries(Object.keys(bindings).map((key, i) => [key, String.fromCharCode(0xe000 + i)]))
+    const marks = Object.fromEntries(
+      Object.keys(bindings).map((key, i) => [key, String.fromCharCode(0xe000 + i)]),
+    )
     let text = this.write(templates, marks)
     Object.entries(bindings).forEach(([key, value]) => {
       text = text.replaceAll(marks[key], () => String(value))
@@ -70,7 +75,13 @@ export class Room {
   }
 
   /** An example of one turn. */
-  turn(kind: string, user: string, assistant: string, checks: readonly Check[], more: Partial<Example> = {}): Example {
+  turn(
+    kind: string,
+    user: string,
+    assistant: string,
+    checks: readonly Check[],
+    more: Partial<Example> = {},
+  ): Example {
     return {
       kind,
       language: this.code,

@@ -60,7 +60,8 @@ function factOf(room: Room): { pair: { question: string; answer: string }; word?
 
 export const facts: Task = (room) => {
   const { pair, word } = factOf(room)
-  const check: Check = word === undefined ? { type: "equals", value: pair.answer } : { type: "contains", values: [word] }
+  const check: Check =
+    word === undefined ? { type: "equals", value: pair.answer } : { type: "contains", values: [word] }
   return room.turn("facts", pair.question, pair.answer, [check, room.spoken()])
 }
 
@@ -98,7 +99,9 @@ export const sums: Task = (room) => {
     slots.z = slots.x * slots.y
   }
   const { question, answer } = room.pair(pairs, slots)
-  return room.turn("sums", question, answer, [{ type: "matches", pattern: `(?<!\\d)${slots.z}(?!\\d)\\s*[.。।]?\\D*$` }])
+  return room.turn("sums", question, answer, [
+    { type: "matches", pattern: `(?<!\\d)${slots.z}(?!\\d)\\s*[.。।]?\\D*$` },
+  ])
 }
 
 /** All members of a category, in this language. */
@@ -111,7 +114,7 @@ function members(room: Room, category: Category): readonly string[] {
     case "foods":
       return words(lexicon.foods)
     case "things":
-      return words(lexicon.objects)
+      return words(lexicon.things)
     case "colours":
       return lexicon.colourNames.map((name) => name.replace(/^(le|il|el) /, "")) // a bare name in a list
     case "days":

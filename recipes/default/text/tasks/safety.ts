@@ -10,10 +10,12 @@ export const decline: Task = (room) => {
     return declined(room, room.write(prompts), answers)
   }
   const { actions, answers } = language.harmful[random.pick(harmKinds)]
-  return declined(room, asked(room, random.pick(actions)), answers)
+  return declined(room, askAbout(room, random.pick(actions)), answers)
 }
 
-const asked = (room: Room, action: string) => room.write(room.language.actionAsk, actionForms(action))
+/** A question about how to do something. */
+export const askAbout = (room: Room, action: string): string =>
+  room.write(room.language.actionAsk, actionForms(action))
 
 /** An action as frames use it: x, and in Hindi x.o, the form before a postposition. */
 const actionForms = (action: string) => ({
@@ -32,7 +34,7 @@ export const harmless: Task = (room) => {
   const [action, answer] = random.pick(language.harmless)
   const written = room.write(answer)
   const refusal = random.pick(language.harmful[random.pick(harmKinds)].answers)
-  return room.turn("harmless", asked(room, action), written, [{ type: "equals", value: written }], {
+  return room.turn("harmless", askAbout(room, action), written, [{ type: "equals", value: written }], {
     rejected: room.write(refusal),
   })
 }

@@ -4,9 +4,32 @@ import type { Random } from "../random.js"
 
 /** Pairs that are confused in scripts without case. */
 const confused: Partial<Record<LanguageCode, readonly (readonly [string, string])[]>> = {
-  hi: [["ि", "ी"], ["ु", "ू"], ["श", "स"], ["ण", "न"], ["ं", ""], ["े", "ै"]],
-  th: [["ู", "ุ"], ["ี", "ิ"], ["่", "้"], ["ร", "ล"], ["่", ""], ["้", ""]],
-  ja: [["は", "わ"], ["を", "お"], ["い", "え"], ["っ", "つ"], ["ょ", "よ"], ["で", "て"], ["が", "か"], ["ます", "まづ"]],
+  hi: [
+    ["ि", "ी"],
+    ["ु", "ू"],
+    ["श", "स"],
+    ["ण", "न"],
+    ["ं", ""],
+    ["े", "ै"],
+  ],
+  th: [
+    ["ู", "ุ"],
+    ["ี", "ิ"],
+    ["่", "้"],
+    ["ร", "ล"],
+    ["่", ""],
+    ["้", ""],
+  ],
+  ja: [
+    ["は", "わ"],
+    ["を", "お"],
+    ["い", "え"],
+    ["っ", "つ"],
+    ["ょ", "よ"],
+    ["で", "て"],
+    ["が", "か"],
+    ["ます", "まづ"],
+  ],
 }
 
 /** The sentence with one or two errors; never the sentence itself. */
@@ -35,7 +58,8 @@ function slip(text: string, code: LanguageCode, random: Random): string {
   if (choice < 0.35) return before + next + here + after
   if (choice < 0.6) return before + next + after
   if (choice < 0.8) return before + here + here + next + after
-  if (code === "de" && choice < 0.9) return text.slice(0, word.index) + lowered(word[0]) + text.slice(word.index + word[0].length)
+  if (code === "de" && choice < 0.9)
+    return text.slice(0, word.index) + lowered(word[0]) + text.slice(word.index + word[0].length)
   return text.slice(0, at) + here.normalize("NFD").charAt(0) + next + after
 }
 

@@ -1,11 +1,7 @@
 // Work on a given text: answering from it, summarizing, rewriting, correcting, translating, extracting.
-import { nounEntity } from "../grammar.js"
-import { languageCodes, type LanguageCode } from "../language.js"
-import type { Lexicon } from "../lexicon.js"
-import type { Random } from "../random.js"
-import { expand, type Bindings } from "../template.js"
-import { finish } from "../grammar.js"
+import { languageCodes } from "../language.js"
 import type { Room, Task } from "./example.js"
+import { sentenceIn } from "../sentences.js"
 import { writePlot } from "../stories.js"
 import { misspell } from "./spelling.js"
 
@@ -36,24 +32,45 @@ export const passage: Task = (room) => {
     if (missing.length > 0) {
       const frame = random.pick(missing)
       const answers = language.notSaid.map((line) => room.write(line))
-      return room.turn("passage", ask(room.write(frame.question, slots)), answers[0], [{ type: "any", values: answers }], {
-        rejected: room.write(frame.answer, slots),
-        exact: true,
-      })
+      return room.turn(
+        "passage",
+        ask(room.write(frame.question, slots)),
+        answers[0],
+        [{ type: "any", values: answers }],
+        {
+          rejected: room.write(frame.answer, slots),
+          exact: true,
+        },
+      )
     }
   }
   const second = mixed && random.chance(0.4)
   const frame = second ? frames[0] : random.pick(own)
   const bound = second ? other : slots
   const answer = room.write(frame.answer, bound)
-  const wrong = { ...frameSlots(room, room.cast()), h: bound.h, o: frame.key === "day" ? bound.o : room.cast().o, a: frame.key === "pet" ? bound.a : room.cast().a }
-  return room.turn("passage", ask(room.write(frame.question, bound)), answer, [{ type: "equals", value: answer }], {
-    rejected: room.write(frame.answer, wrong),
-    exact: true,
-  })
+  const wrong = {
+    ...frameSlots(room, room.cast()),
+    h: bound.h,
+    o: frame.key === "day" ? bound.o : room.cast().o,
+    a: frame.key === "pet" ? bound.a : room.cast().a,
+  }
+  return room.turn(
+    "passage",
+    ask(room.write(frame.question, bound)),
+    answer,
+    [{ type: "equals", value: answer }],
+    {
+      rejected: room.write(frame.answer, wrong),
+      exact: true,
+    },
+  )
 }
 
-const families = [["pet", "animal"], ["thing", "day"], ["month", "month2"]]
+const families = [
+  ["pet", "animal"],
+  ["thing", "day"],
+  ["month", "month2"],
+]
 /** Whether a passage with the one frame answers the other's question. */
 const clashes = (present: string, asked: string) =>
   present === asked || families.some((family) => family.includes(present) && family.includes(asked))
@@ -74,9 +91,11 @@ export const summary: Task = (room) => {
       random.between(0, 2),
     )
     const parts = [town, ...random.sample([job, dish, ...extra], 2 + extra.length)]
-    text = parts.map((frame) => room.write(frame.says, frameSlots(room, cast))).join(room.code === "ja" ? "" : " ")
+    text = parts
+      .map((frame) => room.write(frame.says, frameSlots(room, cast)))
+      .join(room.code === "ja" ? "" : " ")
     sentence = room.write(language.personSummary, cast)
-    must = [cast.h.main, cast.k]
+    must = [cast.h.main, cast.k, cast.j.main]
   } else if (choice < 0.65) {
     const pair = room.pair(language.news, cast)
     text = pair.question
@@ -94,13 +113,19 @@ export const summary: Task = (room) => {
     "summary",
     room.around(language.summaryAsk, { t: text }),
     sentence,
-    [{ type: "contains", values: must }, { type: "length", most: Math.ceil(sentence.length * 1.6) }, room.spoken()],
+    [
+      { type: "contains", values: must },
+      { type: "length", most: Math.ceil(sentence.length * 1.2) },
+      { type: "sentences", most: 1 },
+      room.spoken(),
+    ],
     { rejected: text, exact: true },
   )
 }
 
 export const formal: Task = (room) => rewrite(room, "formal", room.language.formalAsk, room.language.formal)
-export const friendly: Task = (room) => rewrite(room, "friendly", room.language.friendlyAsk, room.language.friendly)
+export const friendly: Task = (room) =>
+  rewrite(room, "friendly", room.language.friendlyAsk, room.language.friendly)
 
 function rewrite(
   room: Room,
@@ -115,34 +140,6 @@ function rewrite(
   })
 }
 
-/** A simple sentence of the grid in one language, or the same in several. */
-export function sentenceIn(lexicons: readonly Lexicon[], random: Random): string[] {
-  const [first] = lexicons
-  if (random.chance(0.15)) {
-    const at = random.between(0, first.phrases.length - 1)
-    return lexicons.map(({ phrases }) => phrases[at])
-  }
-  const row = random.between(0, first.sentences.length - 1)
-  const person = random.chance(0.55)
-  const subject = random.between(0, (person ? first.people : first.animals).length - 1)
-  const thing = random.between(0, first.objects.length - 1)
-  const colour = random.chance(0.5) ? random.between(0, first.colours.length - 1) : -1
-  const food = random.between(0, first.foods.length - 1)
-  const place = random.between(0, first.places.length - 1)
-  return lexicons.map((lexicon) => {
-    const { code } = lexicon
-    const bindings: Bindings = {
-      s: nounEntity(code, (person ? lexicon.people : lexicon.animals)[subject]),
-      o: nounEntity(code, lexicon.objects[thing], lexicon.colours[colour]),
-      e: nounEntity(code, lexicon.foods[food]),
-      p: lexicon.places[place],
-    }
-    return finish(code, expand(lexicon.sentences[row], bindings, random)) + stops[code]
-  })
-}
-
-const stops: Record<LanguageCode, string> = { en: ".", de: ".", fr: ".", it: ".", pt: ".", es: ".", hi: "।", th: "", ja: "。" }
-
 export const shorten: Task = (room) => {
   const { language, lexicon, random } = room
   let [core] = sentenceIn([lexicon], random)
@@ -151,20 +148,32 @@ export const shorten: Task = (room) => {
   const small = room.code === "hi" || room.code === "th" || room.code === "ja"
   const inner = small ? bare : bare.charAt(0).toLowerCase() + bare.slice(1)
   const text = room.around(language.wordy, { t: inner })
-  return room.turn("shorten", room.around(language.shortenAsk, { t: text }), core, [{ type: "equals", value: core }], {
-    rejected: text,
-    exact: true,
-  })
+  return room.turn(
+    "shorten",
+    room.around(language.shortenAsk, { t: text }),
+    core,
+    [{ type: "equals", value: core }],
+    {
+      rejected: text,
+      exact: true,
+    },
+  )
 }
 
 export const spelling: Task = (room) => {
   const { language, lexicon, random } = room
   const [right] = sentenceIn([lexicon], random)
   const wrong = misspell(right, room.code, random)
-  return room.turn("spelling", room.around(language.spellingAsk, { t: wrong }), right, [{ type: "equals", value: right }], {
-    rejected: wrong,
-    exact: true,
-  })
+  return room.turn(
+    "spelling",
+    room.around(language.spellingAsk, { t: wrong }),
+    right,
+    [{ type: "equals", value: right, cased: true }],
+    {
+      rejected: wrong,
+      exact: true,
+    },
+  )
 }
 
 export const query: Task = (room) => {
@@ -173,10 +182,16 @@ export const query: Task = (room) => {
   const cast = room.cast()
   const answer = room.writeRaw(keywords, cast)
   const text = room.write(chatty, cast)
-  return room.turn("query", room.around(language.queryAsk, { t: text }), answer, [{ type: "equals", value: answer }], {
-    rejected: text,
-    exact: true,
-  })
+  return room.turn(
+    "query",
+    room.around(language.queryAsk, { t: text }),
+    answer,
+    [{ type: "equals", value: answer }],
+    {
+      rejected: text,
+      exact: true,
+    },
+  )
 }
 
 export const translation: Task = (room) => {
@@ -190,7 +205,10 @@ export const translation: Task = (room) => {
     t: from,
     l: language.languageNames[into ? code : room.code],
   })
-  return room.turn("translation", question, to, [{ type: "equals", value: to }], { rejected: from, exact: true })
+  return room.turn("translation", question, to, [{ type: "equals", value: to }], {
+    rejected: from,
+    exact: true,
+  })
 }
 
 export const json: Task = (room) => {

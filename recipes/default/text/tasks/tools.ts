@@ -7,7 +7,9 @@ const tool = (name: string, description: string, parameters: Record<string, stri
   description,
   parameters: {
     type: "object",
-    properties: Object.fromEntries(Object.entries(parameters).map(([key, text]) => [key, { type: "string", description: text }])),
+    properties: Object.fromEntries(
+      Object.entries(parameters).map(([key, text]) => [key, { type: "string", description: text }]),
+    ),
     required: Object.keys(parameters),
   },
 })
@@ -133,7 +135,11 @@ export const toolAnswer: Task = (room): Example => {
   return {
     kind: "tool-answer",
     language: room.code,
-    messages: [...asked(call), { role: "ipython", content: call.result }, { role: "assistant", content: call.answer }],
+    messages: [
+      ...asked(call),
+      { role: "ipython", content: call.result },
+      { role: "assistant", content: call.answer },
+    ],
     tools: offered(room, call.tool),
     checks: [{ type: "contains", values: call.must }, { type: "no-call" }, room.spoken()],
     exact: true,

@@ -33,8 +33,6 @@ bag | Tasche.f | sac.m | borsa.f | bolsa.f | bolsa.f | थैला.m | กร�
 key | Schlüssel.m | clé.f | chiave.f | chave.f | llave.f | चाबी.f | กุญแจ.ดอก | 鍵
 umbrella | Regenschirm.m | parapluie.m | ombrello.m | guarda-chuva.m | paraguas.m | छाता.m | ร่ม.คัน | 傘
 kite | Drachen.m | cerf-volant.m | aquilone.m | papagaio.m | cometa.f | पतंग.f | ว่าว.ตัว | 凧
-bicycle | Fahrrad.n | vélo.m | bicicletta.f | bicicleta.f | bicicleta.f | साइकिल.f | จักรยาน.คัน | 自転車
-boat | Boot.n | bateau.m | barca.f | barco.m | barco.m | नाव.f | เรือ.ลำ | 船
 doll | Puppe.f | poupée.f | bambola.f | boneca.f | muñeca.f | गुड़िया.f | ตุ๊กตา.ตัว | 人形
 pencil | Bleistift.m | crayon.m | lapis.m | lápis.m | lápiz.m | पेंसिल.f | ดินสอ.แท่ง | 鉛筆
 cup | Tasse.f | tasse.f | tazza.f | xícara.f | taza.f | प्याला.m | ถ้วย.ใบ | カップ
@@ -43,17 +41,23 @@ scarf | Schal.m | écharpe.f | sciarpa.f | cachecol.m | bufanda.f | दुपट
 coat | Mantel.m | manteau.m | cappotto.m | casaco.m | abrigo.m | कोट.m | เสื้อโค้ต.ตัว | コート
 shirt | Hemd.n | chemise.f | camicia.f | camisa.f | camisa.f | कमीज़.f | เสื้อ.ตัว | シャツ
 lamp | Lampe.f | lampe.f | lampada.f | lâmpada.f | lámpara.f | दीपक.m | โคมไฟ.ดวง | ランプ
-chair | Stuhl.m | chaise.f | sedia.f | cadeira.f | silla.f | कुर्सी.f | เก้าอี้.ตัว | 椅子
-table | Tisch.m | table.f | tavolo.m | mesa.f | mesa.f | मेज़.f | โต๊ะ.ตัว | 机
 flower | Blume.f | fleur.f | fiore.m | flor.f | flor.f | फूल.m | ดอกไม้.ดอก | 花
 clock | Uhr.f | horloge.f | orologio.m | relógio.m | reloj.m | घड़ी.f | นาฬิกา.เรือน | 時計
-car | Auto.n | voiture.f | macchina.f | carro.m | coche.m | गाड़ी.f | รถ.คัน | 車
 drum | Trommel.f | tambour.m | tamburo.m | tambor.m | tambor.m | ढोल.m | กลอง.ใบ | 太鼓
 spoon | Löffel.m | cuillère.f | cucchiaio.m | colher.f | cuchara.f | चम्मच.m | ช้อน.คัน | スプーン
 letter | Brief.m | lettre.f | lettera.f | carta.f | carta.f | चिट्ठी.f | จดหมาย.ฉบับ | 手紙
 picture | Bild.n | tableau.m | quadro.m | quadro.m | cuadro.m | तस्वीर.f | รูปภาพ.รูป | 絵
 blanket | Decke.f | couverture.f | coperta.f | manta.f | manta.f | कंबल.m | ผ้าห่ม.ผืน | 毛布
 basket | Korb.m | panier.m | cestino.m | cesto.m | cesta.f | टोकरी.f | ตะกร้า.ใบ | かご
+`
+
+/** Things that nobody carries about or drops. */
+export const largeObjects = `
+bicycle | Fahrrad.n | vélo.m | bicicletta.f | bicicleta.f | bicicleta.f | साइकिल.f | จักรยาน.คัน | 自転車
+boat | Boot.n | bateau.m | barca.f | barco.m | barco.m | नाव.f | เรือ.ลำ | 船
+chair | Stuhl.m | chaise.f | sedia.f | cadeira.f | silla.f | कुर्सी.f | เก้าอี้.ตัว | 椅子
+table | Tisch.m | table.f | tavolo.m | mesa.f | mesa.f | मेज़.f | โต๊ะ.ตัว | 机
+car | Auto.n | voiture.f | macchina.f | carro.m | coche.m | गाड़ी.f | รถ.คัน | 車
 `
 
 export const foods = `
