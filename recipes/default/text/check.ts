@@ -41,7 +41,7 @@ function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
   if (typeof value !== "object" || value === null) return plain(String(value))
   const entries = Object.entries(value).map(([key, item]) => `${key}:${canonical(item)}`)
-  return `{${entries.sort().join()}}`
+  return `{${entries.toSorted().join()}}`
 }
 
 function jsonIn(text: string): unknown {

@@ -42,7 +42,7 @@ const builders: Record<LanguageCode, Builder> = {
     return { n, a: `${/^[aeiou]/i.test(n) ? "an" : "a"} ${n}`, the: `the ${n}` }
   },
   de: ({ word, gender, oblique }, colour) => {
-    const stem = colour === undefined ? "" : `${colour}`
+    const stem = colour ?? ""
     const adjective = (ending: string) => (stem === "" ? "" : `${stem}${ending} `)
     const indefinite = ["ein", "eine", "ein"][gender]
     const strong = adjective(["er", "e", "es"][gender])
@@ -153,18 +153,16 @@ const rules: Partial<Record<LanguageCode, readonly (readonly [RegExp, string])[]
     [/(?<![\p{L}-])([smt])a (?=[aeiouéèêâîôûœh])/gu, "$1on "],
     [/\bsi (ils?)\b/g, "s'$1"],
   ],
-  it: [
-    ...(["di:del", "a:al", "da:dal", "in:nel", "su:sul"] as const).flatMap((pair) => {
-      const [from, to] = pair.split(":")
-      return [
-        [new RegExp(`(?<![\\p{L}])${from} il `, "gu"), `${to} `],
-        [new RegExp(`(?<![\\p{L}])${from} lo `, "gu"), `${to}lo `],
-        [new RegExp(`(?<![\\p{L}])${from} la `, "gu"), `${to}la `],
-        [new RegExp(`(?<![\\p{L}])${from} l'`, "gu"), `${to}l'`],
-        [new RegExp(`(?<![\\p{L}])${from} i `, "gu"), `${to.slice(0, -1)}i `],
-      ] as const
-    }),
-  ],
+  it: (["di:del", "a:al", "da:dal", "in:nel", "su:sul"] as const).flatMap((pair) => {
+    const [from, to] = pair.split(":")
+    return [
+      [new RegExp(`(?<![\\p{L}])${from} il `, "gu"), `${to} `],
+      [new RegExp(`(?<![\\p{L}])${from} lo `, "gu"), `${to}lo `],
+      [new RegExp(`(?<![\\p{L}])${from} la `, "gu"), `${to}la `],
+      [new RegExp(`(?<![\\p{L}])${from} l'`, "gu"), `${to}l'`],
+      [new RegExp(`(?<![\\p{L}])${from} i `, "gu"), `${to.slice(0, -1)}i `],
+    ] as const
+  }),
   pt: [
     [/(?<![\p{L}])([Dd])e (os?|as?) /gu, "$1$2 "],
     [/(?<![\p{L}])em (os?|as?) /gu, "n$1 "],
