@@ -14,6 +14,9 @@ namespace cria::CRIA_ISA {
 // ByteSum        running sum of products with weights of -128..127, at most 32 a lane
 //
 // A NibbleSum is begun with the record's offset for int4, whose weights are w - 8, and with 0 for int4-min.
+//
+// Where a weight is used for many tokens it is unpacked first (matrix-int.h). Bytes become what `addUnpacked` takes:
+// 16-bit numbers, two columns a lane, where that is faster (`bytesWiden`), otherwise bytes as they are.
 
 #if defined(__AVX512BW__)
 
@@ -28,6 +31,7 @@ static inline Bytes broadcastFour(const int8_t* p) {
 static inline Bytes lowNibbles(Bytes w) { return _mm512_and_si512(w, _mm512_set1_epi8(15)); }
 static inline Bytes highNibbles(Bytes w) { return lowNibbles(_mm512_srli_epi16(w, 4)); }
 static inline Integers broadcastInteger(int32_t value) { return _mm512_set1_epi32(value); }
+static inline void storeBytes(void* p, Bytes v) { _mm512_storeu_si512(p, v); }
 static inline Vector toFloats(Integers v) { return _mm512_cvtepi32_ps(v); }
 
 #if defined(__AVX512VNNI__)
@@ -43,6 +47,9 @@ static inline Bytes magnitudes(Bytes w) { return _mm512_abs_epi8(w); }
 static inline Bytes withSigns(Bytes x, Bytes w) {
   return _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), _mm512_setzero_si512(), x);
 }
+static inline Bytes evenBytes(Bytes v) { return _mm512_srai_epi16(_mm512_slli_epi16(v, 8), 8); }
+static inline Bytes oddBytes(Bytes v) { return _mm512_srai_epi16(v, 8); }
+static inline Integers sumOfProducts(Bytes a, Bytes b) { return _mm512_madd_epi16(a, b); }
 #endif
 
 #elif defined(__AVX2__)
@@ -58,6 +65,7 @@ static inline Bytes broadcastFour(const int8_t* p) {
 static inline Bytes lowNibbles(Bytes w) { return _mm256_and_si256(w, _mm256_set1_epi8(15)); }
 static inline Bytes highNibbles(Bytes w) { return lowNibbles(_mm256_srli_epi16(w, 4)); }
 static inline Integers broadcastInteger(int32_t value) { return _mm256_set1_epi32(value); }
+static inline void storeBytes(void* p, Bytes v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
 static inline Vector toFloats(Integers v) { return _mm256_cvtepi32_ps(v); }
 
 #if defined(__AVXVNNI__)
@@ -75,6 +83,10 @@ static inline Integers sumOfPairs(__m256i v) { return _mm256_madd_epi16(v, _mm25
 static inline Integers addIntegers(Integers a, Integers b) { return inOrder(_mm256_add_epi32(a, b)); }
 static inline Bytes magnitudes(Bytes w) { return _mm256_abs_epi8(w); }
 static inline Bytes withSigns(Bytes x, Bytes w) { return _mm256_sign_epi8(x, w); }
+/** The bytes of even or odd place, as 16-bit numbers. */
+static inline Bytes evenBytes(Bytes v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
+static inline Bytes oddBytes(Bytes v) { return _mm256_srai_epi16(v, 8); }
+static inline Integers sumOfProducts(Bytes a, Bytes b) { return _mm256_madd_epi16(a, b); }
 #endif
 
 #elif defined(__ARM_NEON)
@@ -90,6 +102,7 @@ static inline Bytes broadcastFour(const int8_t* p) {
 static inline Bytes lowNibbles(Bytes w) { return vandq_s8(w, vdupq_n_s8(15)); }
 static inline Bytes highNibbles(Bytes w) { return vreinterpretq_s8_u8(vshrq_n_u8(vreinterpretq_u8_s8(w), 4)); }
 static inline Integers broadcastInteger(int32_t value) { return vdupq_n_s32(value); }
+static inline void storeBytes(void* p, Bytes v) { vst1q_s8(static_cast<int8_t*>(p), v); }
 static inline Vector toFloats(Integers v) { return vcvtq_f32_s32(v); }
 
 #else
@@ -113,6 +126,7 @@ static inline Bytes highNibbles(Bytes w) {
   return w;
 }
 static inline Integers broadcastInteger(int32_t value) { return value; }
+static inline void storeBytes(void* p, Bytes v) { memcpy(p, v.at, 4); }
 static inline Vector toFloats(Integers v) { return float(v); }
 
 #endif
@@ -192,6 +206,18 @@ static inline NibbleSum beginNibbles(int32_t offset) { return offset; }
 static inline NibbleSum addNibbles(NibbleSum sum, Bytes w, Bytes x) { return addBytes(sum, w, x); }
 static inline Integers endNibbles(NibbleSum sum, int32_t) { return sum; }
 
+#endif
+
+#if (defined(__AVX512BW__) && !defined(__AVX512VNNI__)) || (defined(__AVX2__) && !defined(__AVXVNNI__) && !defined(__AVX512BW__))
+constexpr bool bytesWiden = true;
+static inline ByteSum beginUnpacked(int32_t) { return broadcastInteger(0); }
+static inline ByteSum addUnpacked(ByteSum sum, Bytes w, Bytes x) { return addIntegers(sum, sumOfProducts(w, x)); }
+#else
+constexpr bool bytesWiden = false;
+static inline Bytes evenBytes(Bytes v) { return v; }
+static inline Bytes oddBytes(Bytes v) { return v; }
+static inline ByteSum beginUnpacked(int32_t offset) { return beginBytes(offset); }
+static inline ByteSum addUnpacked(ByteSum sum, Bytes w, Bytes x) { return addBytes(sum, w, x); }
 #endif
 
 }  // namespace cria::CRIA_ISA

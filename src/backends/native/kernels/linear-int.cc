@@ -1,26 +1,12 @@
-// linear with integer weights and 8-bit activations. A unit is a panel of 16 rows; a tile is some tokens times a panel.
+// linear with integer weights and 8-bit activations. A unit is a panel of 16 rows. Few tokens
+// read the panel as it is packed (here), many go through unpacked parts of it (matrix-int.h).
 // Within a group the sums are exact, so only the chain over groups decides the bits of a result: one multiply-add with
-// the scale (and one with the minimum), then the token's scale. Every tile keeps that chain, whatever its tokens.
-#include "int-vector.h"
+// the scale (and one with the minimum), then the token's scale. Both ways keep that chain.
+#include "matrix-int.h"
 
 namespace cria::CRIA_ISA {
 
 int64_t linearUnitsInt(int64_t, int64_t, int64_t rows, int64_t) { return ceilingDivide(rows, panelRows); }
-
-/** Vectors of a panel's rows. */
-constexpr int vectors = panelRows / LANES;
-
-/** Tokens of the largest tile: as many as there are registers for their sums. */
-#if defined(__AVX512F__)
-constexpr int largestTile = 12;
-#elif defined(__AVX2__) || defined(__ARM_NEON)
-constexpr int largestTile = 4;
-#else
-constexpr int largestTile = 1;
-#endif
-
-/** Tokens that go through all panels of a range together: their records stay near, the panels come again for each block. */
-constexpr int64_t tokensAtOnce = 128 / largestTile * largestTile;
 
 /** One group of a tile: the dot products of all rows and tokens as floats. */
 template <Kind kind, int tokens>
@@ -128,54 +114,52 @@ static void multiplyPanel(const uint8_t* panel, const uint8_t* records, int64_t 
       }
     }
   }
-  const float* rowScales = reinterpret_cast<const float*>(panel + groups * blockBytes(kind));
   for (int t = 0; t < tokens; t++) {
-    float* target = out + (token + t) * rows + row;
-    for (int v = 0; v < vectors; v++) {
-      Vector y = sums[v][t];
-      if constexpr (kind == Int8Channel) y = mul(y, load(rowScales + v * LANES));
-      y = mul(y, broadcast(x[t].scale));
-      const int64_t left = rows - row - v * LANES;
-      if (left >= LANES) store(target + v * LANES, y);
-      else if (left > 0) storeSome(target + v * LANES, y, int(left));
-    }
+    float rowSums[panelRows];
+    for (int v = 0; v < vectors; v++) store(rowSums + v * LANES, sums[v][t]);
+    storeRows<kind>(panel, groups, rowSums, x[t].scale, out + (token + t) * rows + row, rows - row);
   }
 }
 
+/** More tokens than this are worth unpacking a panel for. */
+constexpr int64_t fewTokens = 4;
+
 template <Kind kind>
-static void multiplyPanels(const double* args, int64_t begin, int64_t end) {
+static void multiplyPanels(const double* args, int64_t begin, int64_t end, uint8_t* scratch) {
   const uint8_t* records = pointer<uint8_t>(args[0]);
+  const uint8_t* weight = pointer<uint8_t>(args[1]);
   float* out = pointer<float>(args[2]);
   const int64_t tokens = int64_t(args[3]), rows = int64_t(args[4]), columns = int64_t(args[5]);
-  for (int64_t first = 0; first < tokens; first += tokensAtOnce) {
-    const int64_t last = smaller(first + tokensAtOnce, tokens);
-    for (int64_t p = begin; p < end; p++) {
-      const uint8_t* panel = pointer<uint8_t>(args[1]) + p * panelBytes(kind, columns);
-      const int64_t row = p * panelRows;
-      int64_t t = first;
-      for (; t + largestTile <= last; t += largestTile) {
-        multiplyPanel<kind, largestTile>(panel, records, t, columns, out, rows, row);
-      }
-      if constexpr (largestTile > 4) {
-        for (; t + 4 <= last; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, row);
-      }
-      if constexpr (largestTile > 2) {
-        for (; t + 2 <= last; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, row);
-      }
-      if constexpr (largestTile > 1) {
-        if (t < last) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, row);
+  const int64_t atOnce = tokensOfBlock<kind>(columns);
+  if (tokens > fewTokens && atOnce > 0) {
+    Workspace& work = *reinterpret_cast<Workspace*>(scratch);
+    for (int64_t t = 0; t < tokens; t += atOnce) {
+      const int64_t count = smaller(atOnce, tokens - t);
+      takeActivations<kind>(work, records, t, count, columns);
+      for (int64_t p = begin; p < end; p++) {
+        const int64_t row = p * panelRows;
+        multiplyBlock<kind>(work, weight + p * panelBytes(kind, columns), count, columns, out + t * rows + row, rows,
+                            rows - row);
       }
     }
+    return;
+  }
+  for (int64_t p = begin; p < end; p++) {
+    const uint8_t* panel = weight + p * panelBytes(kind, columns);
+    int64_t t = 0;
+    for (; t + 4 <= tokens; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, p * panelRows);
+    for (; t + 2 <= tokens; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, p * panelRows);
+    if (t < tokens) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, p * panelRows);
   }
 }
 
 /** Operands: records, packed weight, out, tokens, rows, columns, kind. Unit: a panel. */
-void LinearInt(const double* args, int64_t begin, int64_t end, Thread&) {
+void LinearInt(const double* args, int64_t begin, int64_t end, Thread& thread) {
   switch (int64_t(args[6])) {
-    case Int8: return multiplyPanels<Int8>(args, begin, end);
-    case Int8Channel: return multiplyPanels<Int8Channel>(args, begin, end);
-    case Int4: return multiplyPanels<Int4>(args, begin, end);
-    default: return multiplyPanels<Int4Min>(args, begin, end);
+    case Int8: return multiplyPanels<Int8>(args, begin, end, thread.scratch);
+    case Int8Channel: return multiplyPanels<Int8Channel>(args, begin, end, thread.scratch);
+    case Int4: return multiplyPanels<Int4>(args, begin, end, thread.scratch);
+    default: return multiplyPanels<Int4Min>(args, begin, end, thread.scratch);
   }
 }
 

@@ -232,6 +232,7 @@ CRIA_CASE(integer_products) {
     for (int64_t tokens : {1, 2, 3, 4, 5, 13, 31}) checkProducts(kind, 21, 64, tokens, 2, false);
     for (int64_t rows : {1, 15, 16, 17, 33}) checkProducts(kind, rows, 32, 3, 1, false);
     checkProducts(kind, 48, 2080, 27, 4, false);
+    checkProducts(kind, 33, 64, 150, 3, false);
   }
 }
 
