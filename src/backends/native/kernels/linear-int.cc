@@ -15,62 +15,62 @@ template <Kind kind, int tokens>
   constexpr int parts = int(valueBytes(kind) / partBytes);
   if constexpr (hasNibbles(kind)) {
     NibbleSum sums[vectors][tokens];
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
       const int32_t start = kind == Int4 ? x[t].offsets[group] : 0;
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) sums[v][t] = beginNibbles(start);
     }
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int part = 0; part < parts; part++) {
       Bytes low[vectors], high[vectors];
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) {
         const Bytes both = loadBytes(block + part * partBytes + v * LANES * 4);
         low[v] = lowNibbles(both);
         high[v] = highNibbles(both);
       }
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int t = 0; t < tokens; t++) {
         const Bytes four = broadcastFour(x[t].values + group * groupSize + part * 4);
-#pragma GCC unroll 16
+        CRIA_UNROLL
         for (int v = 0; v < vectors; v++) sums[v][t] = addNibbles(sums[v][t], low[v], four);
       }
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int t = 0; t < tokens; t++) {
         const Bytes four = broadcastFour(x[t].values + group * groupSize + 16 + part * 4);
-#pragma GCC unroll 16
+        CRIA_UNROLL
         for (int v = 0; v < vectors; v++) sums[v][t] = addNibbles(sums[v][t], high[v], four);
       }
     }
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
       const int32_t start = kind == Int4 ? x[t].offsets[group] : 0;
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) dots[v][t] = toFloats(endNibbles(sums[v][t], start));
     }
   } else {
     ByteSum sums[vectors][tokens];
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) sums[v][t] = beginBytes(x[t].offsets[group]);
     }
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int part = 0; part < parts; part++) {
       Bytes w[vectors];
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) w[v] = loadBytes(block + part * partBytes + v * LANES * 4);
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int t = 0; t < tokens; t++) {
         const Bytes four = broadcastFour(x[t].values + group * groupSize + part * 4);
-#pragma GCC unroll 16
+        CRIA_UNROLL
         for (int v = 0; v < vectors; v++) sums[v][t] = addBytes(sums[v][t], w[v], four);
       }
     }
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) dots[v][t] = toFloats(endBytes(sums[v][t]));
     }
   }
@@ -84,9 +84,9 @@ static void multiplyPanel(const uint8_t* panel, const uint8_t* records, int64_t 
   Record x[tokens];
   for (int t = 0; t < tokens; t++) x[t] = recordAt(records, token + t, columns);
   Vector sums[vectors][tokens];
-#pragma GCC unroll 16
+  CRIA_UNROLL
   for (int t = 0; t < tokens; t++) {
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int v = 0; v < vectors; v++) sums[v][t] = zero();
   }
   for (int64_t g = 0; g < groups; g++) {
@@ -94,20 +94,20 @@ static void multiplyPanel(const uint8_t* panel, const uint8_t* records, int64_t 
     const uint16_t* scales = reinterpret_cast<const uint16_t*>(block + valueBytes(kind));
     Vector dots[vectors][tokens];
     multiplyGroup<kind>(block, x, g, dots);
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int v = 0; v < vectors; v++) {
       if constexpr (kind == Int8Channel) {
-#pragma GCC unroll 16
+        CRIA_UNROLL
         for (int t = 0; t < tokens; t++) sums[v][t] = add(sums[v][t], dots[v][t]);
       } else {
         const Vector scale = loadHalves(scales + v * LANES);
-#pragma GCC unroll 16
+        CRIA_UNROLL
         for (int t = 0; t < tokens; t++) sums[v][t] = fma(dots[v][t], scale, sums[v][t]);
       }
       if constexpr (kind == Int4Min) {
         // The record has -8 times the sum of the group's activations.
         const Vector minimum = mul(loadHalves(scales + panelRows + v * LANES), broadcast(-0.125f));
-#pragma GCC unroll 16
+        CRIA_UNROLL
         for (int t = 0; t < tokens; t++) {
           sums[v][t] = fma(toFloats(broadcastInteger(x[t].offsets[g])), minimum, sums[v][t]);
         }
@@ -122,7 +122,7 @@ static void multiplyPanel(const uint8_t* panel, const uint8_t* records, int64_t 
 }
 
 /** More tokens than this are worth unpacking a panel for. */
-constexpr int64_t fewTokens = 4;
+constexpr int fewTokens = largestTile < 4 ? largestTile : 4;
 
 template <Kind kind>
 static void multiplyPanels(const double* args, int64_t begin, int64_t end, uint8_t* scratch) {
@@ -147,9 +147,13 @@ static void multiplyPanels(const double* args, int64_t begin, int64_t end, uint8
   for (int64_t p = begin; p < end; p++) {
     const uint8_t* panel = weight + p * panelBytes(kind, columns);
     int64_t t = 0;
-    for (; t + 4 <= tokens; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, p * panelRows);
-    for (; t + 2 <= tokens; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, p * panelRows);
-    if (t < tokens) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, p * panelRows);
+    if constexpr (fewTokens >= 4) {
+      for (; t + 4 <= tokens; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, p * panelRows);
+    }
+    if constexpr (fewTokens >= 2) {
+      for (; t + 2 <= tokens; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, p * panelRows);
+    }
+    for (; t < tokens; t++) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, p * panelRows);
   }
 }
 

@@ -5,6 +5,13 @@
 
 #include "int-vector.h"
 
+// Loops over registers. Without vectors the lanes are loops too, and unrolling all of it takes compilers minutes.
+#if defined(__AVX2__) || defined(__AVX512F__) || defined(__ARM_NEON)
+#define CRIA_UNROLL _Pragma("GCC unroll 16")
+#else
+#define CRIA_UNROLL
+#endif
+
 namespace cria::CRIA_ISA {
 
 /** Vectors of a panel's rows. */
@@ -16,7 +23,7 @@ constexpr int largestTile = 12;
 #elif defined(__AVX2__) || defined(__ARM_NEON)
 constexpr int largestTile = 4;
 #else
-constexpr int largestTile = 2;
+constexpr int largestTile = 1;
 #endif
 
 /** Groups that are unpacked together: they stay in the first cache. */
@@ -100,30 +107,30 @@ static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, 
   using U = Unpacked<kind>;
   using Sum = typename SumOf<hasNibbles(kind)>::Type;
   Vector totals[vectors][tokens];
-#pragma GCC unroll 16
+  CRIA_UNROLL
   for (int t = 0; t < tokens; t++) {
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int v = 0; v < vectors; v++) totals[v][t] = load(into + t * panelRows + v * LANES);
   }
   for (int64_t g = first; g < first + count; g++, unpacked += U::bytes) {
     Sum sums[vectors][tokens];
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) {
         if constexpr (hasNibbles(kind)) sums[v][t] = beginNibbles(kind == Int4 ? x[t].offsets[g] : 0);
         else sums[v][t] = beginUnpacked(x[t].offsets[g]);
       }
     }
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int step = 0; step < U::steps; step++) {
       Bytes w[vectors];
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) w[v] = loadBytes(unpacked + step * partBytes + v * LANES * 4);
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int t = 0; t < tokens; t++) {
         const Bytes four = broadcastFour(x[t].values + g * U::activations + step * 4);
-#pragma GCC unroll 16
+        CRIA_UNROLL
         for (int v = 0; v < vectors; v++) {
           if constexpr (hasNibbles(kind)) sums[v][t] = addNibbles(sums[v][t], w[v], four);
           else sums[v][t] = addUnpacked(sums[v][t], w[v], four);
@@ -132,9 +139,9 @@ static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, 
     }
     const float* scales = reinterpret_cast<const float*>(unpacked + U::scales);
     const float* minima = reinterpret_cast<const float*>(unpacked + U::minima);
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
-#pragma GCC unroll 16
+      CRIA_UNROLL
       for (int v = 0; v < vectors; v++) {
         if constexpr (hasNibbles(kind)) {
           const Vector dot = toFloats(endNibbles(sums[v][t], kind == Int4 ? x[t].offsets[g] : 0));
@@ -151,9 +158,9 @@ static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, 
       }
     }
   }
-#pragma GCC unroll 16
+  CRIA_UNROLL
   for (int t = 0; t < tokens; t++) {
-#pragma GCC unroll 16
+    CRIA_UNROLL
     for (int v = 0; v < vectors; v++) store(into + t * panelRows + v * LANES, totals[v][t]);
   }
 }
