@@ -86,9 +86,21 @@ async function build(compiler) {
     for (const source of kernels.units)
       add(name, source, kernels.headers, [...common, ...kernelFlags, `-DCRIA_ISA=${name}`, ...flags])
   }
+  // Packed weights that were kept on disk are read by the same kernels only.
+  const layout = hashOf(
+    kernels.headers,
+    kernels.units.map((source) => readFileSync(source, "utf8")),
+  ).slice(0, 16)
   const listed = `-DCRIA_INSTRUCTION_SETS=${sets.map(({ name }) => `X(${name})`).join(" ")}`
   for (const source of addon.units) {
-    const flags = [...common, listed, `-I${nodeHeaders}`, "-DNAPI_VERSION=8", "-pthread"]
+    const flags = [
+      ...common,
+      listed,
+      `-I${nodeHeaders}`,
+      `-DCRIA_LAYOUT="${layout}"`,
+      "-DNAPI_VERSION=8",
+      "-pthread",
+    ]
     add("addon", source, [...kernels.headers, ...addon.headers], flags)
   }
 

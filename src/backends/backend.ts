@@ -27,6 +27,33 @@ export class Interrupted extends Error {
   }
 }
 
+/** A file that a backend has mapped into its memory, to be read. */
+export interface MappedFile {
+  /** Of a stretch of the file; equal to that of the weight it was written from. */
+  checksum(offset: number, bytes: number): string
+  /** The packed weight that starts at `offset`, a multiple of 64. It must lie in the file. */
+  weight(kind: WeightKind, rows: number, columns: number, offset: number): Weight
+  /** Unmaps it, where no weight was taken from it. */
+  release(): void
+}
+
+/** How a backend gives out its packed weights, and takes them back as a file. */
+export interface WeightPacking {
+  /** Names the layout of packed weights: others cannot be read. Fit for a file's name. */
+  readonly layout: string
+  /** Bytes of a packed weight. */
+  bytes(kind: WeightKind, rows: number, columns: number): number
+  /** Of the packed bytes: a change of any of them changes it, unless someone means to deceive. */
+  checksum(weight: Weight): string
+  /**
+   * Writes a file in the background: `head`, then the packed weights at these offsets. It is called `unfinished` until it is
+   * whole, then `path`. It is given up when the backend ends, and where writing fails.
+   */
+  keep(unfinished: string, path: string, head: Uint8Array, weights: ReadonlyMap<Weight, number>): void
+  /** Maps an open file for as long as the backend lives. */
+  map(file: number, bytes: number): MappedFile
+}
+
 export interface Backend extends GradientOps {
   readonly name: BackendName
   readonly threads: number
@@ -40,6 +67,8 @@ export interface Backend extends GradientOps {
    * interruption stores 0 again.
    */
   readonly interrupt: Int32Array | undefined
+  /** Present where packed weights can be kept on disk. */
+  readonly packing?: WeightPacking
   createWeight(kind: WeightKind, rows: number, columns: number): WeightWriter
   createPages(layout: PageLayout): PageStore
   /** Opens a scope: see `Scope`. Nothing of a scope may be used after its end. */

@@ -6,7 +6,7 @@ import { openModel } from "./open-model.js"
 import { runStoreJob } from "./store-worker.js"
 
 const port = workerPort()
-const engine = serveEngine(openModel, port)
+const engine = serveEngine((source) => ({ open: () => openModel(source) }), port)
 
 port.onMessage((message) => {
   const { type, job } = message as { type?: unknown; job?: unknown }

@@ -18,6 +18,7 @@ export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): 
       contextLength: flags.contextLength,
       weights: flags.weights,
       ...(flags.adapter !== undefined && { adapters: { given: flags.adapter }, adapter: "given" }),
+      packedCache: flags.packedCache,
       signal: lifetime.signal,
       onProgress: ({ stage, loaded, total, file }) =>
         progress.update(stage === "download" ? oneLine(file ?? "downloading") : "loading", loaded, total),

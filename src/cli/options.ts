@@ -64,6 +64,7 @@ export interface ModelFlags {
   readonly contextLength?: number
   readonly weights: "auto" | WeightKind
   readonly adapter?: string
+  readonly packedCache: boolean
   readonly verbose?: boolean
 }
 
@@ -85,6 +86,7 @@ export function addEngineFlags(command: Command): Command {
         .choices(weightChoices)
         .default("auto"),
     )
+    .addOption(new Option("--no-packed-cache", "do not keep packed weights on disk for a faster next start"))
     .addOption(verboseOption())
 }
 

@@ -61,7 +61,7 @@ async function memoryOf(source: string, flags: Omit<ModelFlags, "model">): Promi
 async function load(
   { err, lifetime }: Context,
   source: string,
-  { backend, threads, contextLength, weights }: Omit<ModelFlags, "model">,
+  { backend, threads, contextLength, weights, packedCache }: Omit<ModelFlags, "model">,
   signal: AbortSignal,
 ) {
   const { Llama } = await import("../engine/node-llama.js")
@@ -72,6 +72,7 @@ async function load(
       threads,
       contextLength,
       weights,
+      packedCache,
       signal: AbortSignal.any([signal, lifetime.signal]),
       onProgress: ({ stage, loaded, total, file }) =>
         progress.update(stage === "download" ? oneLine(file ?? "downloading") : "loading", loaded, total),

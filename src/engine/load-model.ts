@@ -19,8 +19,38 @@ import type { EngineOptions } from "./load-options.js"
 export interface LoadHooks {
   onWeights?: (loaded: number, total: number) => void
   signal?: AbortSignal
+}
+
+/** What a checkpoint says beside its weights and its tokenizer. */
+export interface ModelPapers {
+  readonly path: string
+  readonly format: Checkpoint["format"]
+  readonly name?: string
+  readonly chatTemplate?: string
+  readonly generationConfig?: unknown
+}
+
+/** A model on a backend, and what an engine needs beside it. */
+export interface KeptModel {
+  readonly papers: ModelPapers
+  readonly model: Model
+  readonly tokenizer: Tokenizer
+}
+
+/** Where a model can be kept as a backend packs it. Neither function rejects. */
+export interface PackedStore {
+  /** The model as it was kept, or undefined. `weights` is the kind that was asked for. */
+  load(backend: Backend, weights: string): Promise<KeptModel | undefined>
+  /** Starts to keep the model: that goes on beside the first answers and ends with the backend. */
+  save(backend: Backend, weights: string, kept: KeptModel): Promise<void>
+}
+
+/** A model before it is loaded. */
+export interface FoundModel {
+  open(): Promise<Checkpoint>
+  readonly packed?: PackedStore
   /** How a folder of an adapter is opened; absent where there are none. */
-  folderAt?: (path: string) => ModelFolder
+  folderAt?(path: string): ModelFolder
 }
 
 /** Tokens a page of the cache; a prefix is shared in whole pages. */
@@ -30,36 +60,64 @@ const defaultCacheBytes = 2 ** 30
 /** Tokens that models with a short context get room for, so that several sequences fit. */
 const sharedCacheTokens = 16384
 
+/** Loads a model: as it was kept where that can be, else from its checkpoint, which is then kept for the next time. */
+export async function loadFound(
+  found: FoundModel,
+  options: EngineOptions,
+  { onWeights, signal }: LoadHooks,
+): Promise<{ parts: EngineParts; loaded: LoadedModel }> {
+  const packed = options.packedCache ? found.packed : undefined
+  const backend = await createBackend(options.backend, { threads: options.threads })
+  try {
+    let kept = await packed?.load(backend, options.weights)
+    signal?.throwIfAborted()
+    if (kept) {
+      checkContext(options, kept.model.config)
+      onWeights?.(1, 1)
+    } else {
+      kept = await loadCheckpoint(() => found.open(), options, { onWeights, signal }, backend)
+      await packed?.save(backend, options.weights, kept)
+    }
+    const adapters = await loadAdapters(options.adapters, found.folderAt, backend, kept.model)
+    const { parts, loaded } = assemble(kept, options, backend)
+    return { parts: { ...parts, adapters }, loaded }
+  } catch (error) {
+    await backend.dispose()
+    throw error
+  }
+}
+
 /** Opens a checkpoint and loads it; closes it in any case. */
-export async function loadCheckpoint(
+async function loadCheckpoint(
   open: () => Promise<Checkpoint>,
   options: EngineOptions,
-  { onWeights, signal, folderAt }: LoadHooks,
-): Promise<{ parts: EngineParts; loaded: LoadedModel }> {
+  { onWeights, signal }: LoadHooks,
+  backend: Backend,
+): Promise<KeptModel> {
   const checkpoint = await open()
   try {
     signal?.throwIfAborted()
-    const { config } = await layoutOf(checkpoint) // refuses what cannot work before threads and memory are taken
+    const { config } = await layoutOf(checkpoint) // refuses what cannot work before memory is taken
     checkContext(options, config)
     const tokenizer = readTokenizer(checkpoint)
-    const backend = await createBackend(options.backend, { threads: options.threads })
-    try {
-      const model = await loadModel(checkpoint, backend, {
-        weights: options.weights,
-        onProgress: onWeights,
-        signal,
-      })
-      const adapters = await loadAdapters(options.adapters, folderAt, backend, model)
-      const { parts, loaded } = assemble(checkpoint, options, backend, model, tokenizer)
-      return { parts: { ...parts, adapters }, loaded }
-    } catch (error) {
-      await backend.dispose()
-      throw error
-    }
+    const model = await loadModel(checkpoint, backend, {
+      weights: options.weights,
+      onProgress: onWeights,
+      signal,
+    })
+    return { papers: papersOf(checkpoint), model, tokenizer }
   } finally {
     await checkpoint.close()
   }
 }
+
+const papersOf = (checkpoint: Checkpoint): ModelPapers => ({
+  path: checkpoint.path,
+  format: checkpoint.format,
+  name: nameOf(checkpoint),
+  chatTemplate: checkpoint.chatTemplate,
+  generationConfig: checkpoint.generationConfig,
+})
 
 function checkContext({ contextLength, cacheTokens }: EngineOptions, config: ModelConfig): void {
   if (contextLength !== undefined && contextLength > config.contextLength) {
@@ -75,11 +133,9 @@ function checkContext({ contextLength, cacheTokens }: EngineOptions, config: Mod
 }
 
 function assemble(
-  checkpoint: Checkpoint,
+  { papers, model, tokenizer }: KeptModel,
   options: EngineOptions,
   backend: Backend,
-  model: Model,
-  tokenizer: Tokenizer,
 ): { parts: EngineParts; loaded: LoadedModel } {
   const { config } = model
   const weights = weightsOf(model)
@@ -94,9 +150,9 @@ function assemble(
   const layout = { ...form, capacity: Math.ceil(cacheTokens / pageTokens) }
   const pages = backend.createPages(layout)
   const info: ModelInfo = {
-    path: checkpoint.path,
-    format: checkpoint.format,
-    name: nameOf(checkpoint),
+    path: papers.path,
+    format: papers.format,
+    name: papers.name,
     weights,
     weightBytes: Object.values(weights).reduce((sum, bytes) => sum + bytes, 0),
     backend: backend.description,
@@ -107,8 +163,8 @@ function assemble(
     cacheBytes: layout.capacity * pageBytes(layout),
     adapters: Object.keys(options.adapters),
     adapter: options.adapter,
-    chatTemplate: checkpoint.chatTemplate,
-    hasChat: checkpoint.chatTemplate !== undefined || chatFormatOf(tokenizer) !== undefined,
+    chatTemplate: papers.chatTemplate,
+    hasChat: papers.chatTemplate !== undefined || chatFormatOf(tokenizer) !== undefined,
   }
   return {
     parts: { backend, model, tokenizer, pages, contextLength },
@@ -116,7 +172,7 @@ function assemble(
       config,
       info,
       tokenizer: tokenizer.serialize(),
-      defaults: defaultsOf(checkpoint.generationConfig),
+      defaults: defaultsOf(papers.generationConfig),
       stopTokens: stopTokensOf(config, tokenizer),
       interrupt: backend.interrupt,
     },

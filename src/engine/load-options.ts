@@ -22,6 +22,11 @@ export interface LoadOptions {
   adapters?: Record<string, string>
   /** The adapter, by its name in `adapters`, of requests that name none. */
   adapter?: string
+  /**
+   * Keep the weights on disk as the backend packs them, beside the model or in the user's cache folder, for a start
+   * without reading and packing them (Node's native backend only). Default true.
+   */
+  packedCache?: boolean
   onProgress?: (event: LoadProgress) => void
   /** Gives the load up: it rejects with the signal's reason. */
   signal?: AbortSignal
@@ -53,6 +58,7 @@ export const engineOptions = z.strictObject({
   weights: z.enum(["auto", ...weightKinds]).default("auto"),
   adapters: z.record(z.string().min(1).max(200), z.string().min(1)).default({}),
   adapter: z.string().optional(),
+  packedCache: z.boolean().default(true),
 })
 export type EngineOptions = z.infer<typeof engineOptions>
 

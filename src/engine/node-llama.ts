@@ -31,7 +31,7 @@ export class Llama extends LoadedLlama {
 const inThisThread =
   (path: string, settings: ReturnType<typeof engineOptions.parse>): Parameters<typeof localLink>[0] =>
   async (hooks) => {
-    const { loadCheckpoint } = await import("./load-model.js")
-    const { folderAt, openModel } = await import("./open-model.js")
-    return loadCheckpoint(() => openModel(path), settings, { ...hooks, folderAt })
+    const { loadFound } = await import("./load-model.js")
+    const { findModel } = await import("./open-model.js")
+    return loadFound(findModel(path), settings, hooks)
   }

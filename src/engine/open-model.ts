@@ -1,7 +1,15 @@
-// The model at a path of this disk (Node only), named by its absolute path.
+// The model at a path of this disk (Node only).
 import { resolve } from "node:path"
-import { type Checkpoint, diskFolder, openCheckpoint } from "../formats/node.js"
+import { diskFolder, openCheckpoint } from "../formats/node.js"
+import type { FoundModel } from "./load-model.js"
+import { packedStore } from "./packed-store.js"
 
-export const openModel = (path: string): Promise<Checkpoint> => openCheckpoint(resolve(path))
-
-export const folderAt = (path: string): ReturnType<typeof diskFolder> => diskFolder(resolve(path))
+/** It is named by its absolute path from here on. */
+export function findModel(path: string): FoundModel {
+  const full = resolve(path)
+  return {
+    open: () => openCheckpoint(full),
+    packed: packedStore(full),
+    folderAt: (folder) => diskFolder(resolve(folder)),
+  }
+}

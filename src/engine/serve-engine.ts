@@ -1,26 +1,20 @@
 // What an engine's own thread does, in Node and in browsers. Its first message says what to load; after that it takes
 // commands. It ends with the thread that started it, when told to, or by a crash.
-import type { ModelFolder } from "../formats/folder.js"
-import type { Checkpoint } from "../formats/index.js"
 import type { WorkerPort } from "../platform/index.js"
 import { dispatch } from "./dispatch.js"
 import { Engine } from "./engine.js"
 import { toErrorData } from "./error-data.js"
-import { loadCheckpoint } from "./load-model.js"
+import { type FoundModel, loadFound } from "./load-model.js"
 import { engineOptions } from "./load-options.js"
 import { type FromWorker, loadMessage } from "./worker-messages.js"
 
 /** Weights come in small chunks; the other side wants to know ten times a second. */
 const progressInterval = 100
 
-/**
- * Takes the messages of an engine on this thread; `openSource` opens what the load message names, `folderAt` the
- * folders of adapters.
- */
+/** Takes the messages of an engine on this thread; `find` knows what the load message names. */
 export function serveEngine(
-  openSource: (source: unknown) => Promise<Checkpoint>,
+  find: (source: unknown) => FoundModel,
   port: WorkerPort,
-  folderAt?: (path: string) => ModelFolder,
 ): (message: unknown) => void {
   const post = (message: FromWorker, transfer?: Transferable[]) => port.post(message, transfer)
   let engine: Promise<Engine | undefined> | undefined
@@ -35,11 +29,7 @@ export function serveEngine(
         reported = now
         post({ type: "progress", loaded, total })
       }
-      const open = () => openSource(source)
-      const { parts, loaded } = await loadCheckpoint(open, engineOptions.parse(options), {
-        onWeights,
-        folderAt,
-      })
+      const { parts, loaded } = await loadFound(find(source), engineOptions.parse(options), { onWeights })
       const made = new Engine(
         parts,
         (event) => {

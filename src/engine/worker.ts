@@ -1,8 +1,8 @@
 // The engine's own thread in Node: opens models from the disk.
 import { z } from "zod"
 import { workerPort } from "../platform/index.js"
-import { folderAt, openModel } from "./open-model.js"
+import { findModel } from "./open-model.js"
 import { serveEngine } from "./serve-engine.js"
 
 const port = workerPort()
-port.onMessage(serveEngine((source) => openModel(z.string().parse(source)), port, folderAt))
+port.onMessage(serveEngine((source) => findModel(z.string().parse(source)), port))

@@ -25,14 +25,13 @@ function folder(env: Environment, text: string): string {
   return resolve(text.replace(/^~(?=$|[/\\])/, () => home(env)))
 }
 
+/** The user's cache folder: `XDG_CACHE_HOME`, or `.cache` in the home folder. */
+export const userCache = (env: Environment = process.env): string =>
+  env["XDG_CACHE_HOME"] ? folder(env, env["XDG_CACHE_HOME"]) : join(home(env), ".cache")
+
 /** `HF_HOME`, or `huggingface` in the user's cache folder. */
-export function huggingFaceHome(env: Environment = process.env): string {
-  if (env["HF_HOME"]) return folder(env, env["HF_HOME"])
-  return join(
-    env["XDG_CACHE_HOME"] ? folder(env, env["XDG_CACHE_HOME"]) : join(home(env), ".cache"),
-    "huggingface",
-  )
-}
+export const huggingFaceHome = (env: Environment = process.env): string =>
+  env["HF_HOME"] ? folder(env, env["HF_HOME"]) : join(userCache(env), "huggingface")
 
 /** The Hugging Face hub cache: `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, or `hub` in {@link huggingFaceHome}. */
 export function huggingFaceCache(env: Environment = process.env): string {

@@ -6,6 +6,8 @@ export type Handle = object
 export interface Addon {
   /** Number of this interface: see `addonVersion`. */
   readonly version: number
+  /** Names the layouts of packed weights: another build's may differ. */
+  readonly layout: string
   /** Instruction sets that were built and that this processor runs, the best first. */
   readonly instructionSets: readonly string[]
   /** Names of the operations; the index is the opcode. */
@@ -22,12 +24,19 @@ export interface Addon {
   reserve(machine: Handle, bytes: number): number
   commit(machine: Handle, address: number, bytes: number): boolean
   discard(machine: Handle, address: number, bytes: number): void
+  /** Maps a part of a file to be read; 0 where that fails. It stays when the file is closed. */
   map(machine: Handle, file: number, offset: number, bytes: number): number
   release(machine: Handle, address: number): void
   write(machine: Handle, address: number, values: ArrayBufferView): void
   /** The stretches may overlap. */
   move(machine: Handle, from: number, to: number, bytes: number): void
   read(machine: Handle, address: number, into: ArrayBufferView): void
+
+  /**
+   * Writes a file in the background: the head, then pieces of memory (address, bytes, offset in the file) that must stay as
+   * they are. It has its name once it is whole. False while another is being written.
+   */
+  keep(machine: Handle, unfinished: string, path: string, head: Uint8Array, pieces: Float64Array): boolean
 
   // The kernels' layouts: see `Layout` in kernels/command.h. `kind` is the index in `weightKinds`.
   packedBytes(machine: Handle, kind: number, rows: number, columns: number): number
@@ -58,6 +67,7 @@ export const operations = [
   "EmbeddingGradient",
   "CopyRows",
   "RowsGradient",
+  "Checksum",
   "RmsNorm",
   "Rope",
   "SwiGlu",

@@ -43,6 +43,8 @@ export class Machine {
   heldBytes = 0
   /** Lists of commands that have run. What `integers` and `reals` gave is good for one list. */
   lists = 0
+  /** Bytes of weights that lie in mapped files. */
+  mappedBytes = 0
   readonly #list: CommandList
   /** A single command that runs at once. */
   readonly #immediate: CommandList
@@ -83,7 +85,7 @@ export class Machine {
 
   get allocatedBytes(): number {
     if (this.#disposed) return 0
-    let bytes = this.heldBytes
+    let bytes = this.heldBytes + this.mappedBytes
     for (const arena of [this.#arena, this.staging, this.#data]) bytes += arena.residentBytes
     for (const pages of this.pages) bytes += pages.usedBytes
     return bytes

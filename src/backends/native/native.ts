@@ -9,6 +9,7 @@ import type { Addon } from "./addon.js"
 import { NativeGradients } from "./gradients.js"
 import { findAddon } from "./loader.js"
 import { Machine } from "./machine.js"
+import { NativePacking } from "./packing.js"
 import { NativePages } from "./pages.js"
 import { selfCheck } from "./self-check.js"
 import { createWeight } from "./weights.js"
@@ -72,11 +73,17 @@ export class NativeBackend extends NativeGradients implements Backend {
       : choose(addon)
     const machine = new Machine(addon, instructionSet, threads ?? Math.min(coreCount(), maxDefaultThreads))
     const count = `${machine.threads} thread${machine.threads === 1 ? "" : "s"}`
-    return new NativeBackend(machine, ["native: " + instructionSet, count, found.origin, ...notes].join(", "))
+    const packing = new NativePacking(machine, instructionSet)
+    return new NativeBackend(
+      machine,
+      packing,
+      ["native: " + instructionSet, count, found.origin, ...notes].join(", "),
+    )
   }
 
   private constructor(
     machine: Machine,
+    readonly packing: NativePacking,
     readonly description: string,
   ) {
     super(machine)

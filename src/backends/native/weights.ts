@@ -29,7 +29,7 @@ export class NativeWeight implements Weight {
 }
 
 /** Checks the extents of a weight before anything is allocated. */
-function checkExtents(kind: WeightKind, shape: readonly [number, number]): void {
+export function checkExtents(kind: WeightKind, shape: readonly [number, number]): void {
   const [rows, columns] = shape
   const whole = Number.isSafeInteger(elements(shape)) && rows > 0 && columns > 0
   if (!whole || (isInteger(kind) && columns % groupSize !== 0)) {

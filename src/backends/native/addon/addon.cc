@@ -11,6 +11,7 @@
 #include <string>
 #include <system_error>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "../kernels/command.h"
@@ -18,6 +19,7 @@
 #include "memory.h"
 #include "pool.h"
 #include "processor.h"
+#include "writer.h"
 
 namespace cria {
 
@@ -64,6 +66,8 @@ struct Machine {
   const InstructionSet& set;
   std::unique_ptr<Task[]> tasks;
   int64_t taskRoom = 0;
+  /** Last, so that it ends before the memory that it reads. */
+  Writer writer;
 };
 
 /** What an environment (a thread of Node with this addon) holds: it frees all of it when it ends, however that happens. */
@@ -97,10 +101,12 @@ struct Call {
   uint8_t* address(size_t index) const { return reinterpret_cast<uint8_t*>(uintptr_t(number(index))); }
 
   std::string text(size_t index) const {
-    char buffer[64] = {};
     size_t length = 0;
-    if (index < count) napi_get_value_string_utf8(env, values[index], buffer, sizeof buffer, &length);
-    return std::string(buffer, length);
+    if (index >= count || napi_get_value_string_utf8(env, values[index], nullptr, 0, &length) != napi_ok) return {};
+    std::string text(length + 1, '\0');
+    napi_get_value_string_utf8(env, values[index], &text[0], text.size(), &length);
+    text.resize(length);
+    return text;
   }
 
   /** The machine that an external value stands for; null, with an exception, after its end. */
@@ -309,6 +315,31 @@ napi_value read(napi_env env, napi_callback_info info) {
   return call.nothing();
 }
 
+/**
+ * keep(machine, unfinished path, path, head, pieces): writes a file in the background, the head at its start, then pieces of
+ * memory: address, bytes and offset of each. Whether it began.
+ */
+napi_value keep(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  Machine* machine = call.machine();
+  if (!machine) return nullptr;
+  const Call::Bytes head = call.bytes(3);
+  const Call::Bytes words = call.bytes(4);
+  const double* numbers = reinterpret_cast<const double*>(words.data);
+  std::vector<Piece> pieces;
+  for (uint64_t i = 0; i + 3 <= words.size / 8; i += 3) {
+    const Piece piece{reinterpret_cast<const uint8_t*>(uintptr_t(numbers[i])), uint64_t(numbers[i + 1]),
+                      uint64_t(numbers[i + 2])};
+    if (!machine->memory.contains(piece.data, piece.bytes)) return fail(env, "memory that was not taken");
+    pieces.push_back(piece);
+  }
+  try {
+    return call.make(machine->writer.start(call.text(1), call.text(2), {head.data, head.data + head.size}, std::move(pieces)));
+  } catch (const std::exception& error) {
+    return fail(env, error.what());
+  }
+}
+
 /** Answers a question of a machine's layout whose arguments are whole numbers. */
 template <class... Numbers>
 napi_value answer(napi_env env, napi_callback_info info, int64_t (*Layout::*question)(Numbers...)) {
@@ -364,7 +395,7 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"create", create},   {"end", end},         {"run", run},
       {"allocate", allocate}, {"reserve", reserve}, {"commit", commit},
       {"discard", discard}, {"map", map},         {"release", release},
-      {"write", write},     {"read", read}, {"move", move},       {"packedBytes", packedBytes},
+      {"write", write},     {"read", read}, {"move", move}, {"keep", keep},       {"packedBytes", packedBytes},
       {"packUnits", packUnits}, {"formBytes", formBytes}, {"formUnits", formUnits},
       {"linearUnits", linearUnits}, {"pageBytes", pageBytes},
       {"inputGradientBytes", inputGradientBytes},
@@ -386,6 +417,9 @@ napi_value initialize(napi_env env, napi_value exports) {
   napi_value version;
   napi_create_int32(env, addonVersion, &version);
   napi_set_named_property(env, exports, "version", version);
+  napi_value layoutName;
+  napi_create_string_utf8(env, CRIA_LAYOUT, NAPI_AUTO_LENGTH, &layoutName);
+  napi_set_named_property(env, exports, "layout", layoutName);
   std::vector<const char*> runnable;
   for (const InstructionSet& set : instructionSets)
     if (processorRuns(set.name)) runnable.push_back(set.name);

@@ -9,6 +9,7 @@
   /* rows.cc */            \
   X(CopyRows)              \
   X(RowsGradient)          \
+  X(Checksum)              \
   /* elementwise.cc */     \
   X(RmsNorm)               \
   X(Rope)                  \

@@ -1,0 +1,45 @@
+// Writes parts of memory to a file beside the computation, on a thread of its own. The file appears under its name when it
+// is whole.
+#pragma once
+
+#include <stdint.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace cria {
+
+/** Bytes at an address, and where they go in the file. */
+struct Piece {
+  const uint8_t* data;
+  uint64_t bytes;
+  uint64_t offset;
+};
+
+class Writer {
+ public:
+  Writer() = default;
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  /** Gives a file that is nearly done a moment, and any other up: what it reads is about to be freed. */
+  ~Writer();
+
+  /**
+   * Starts to write `head`, then the pieces, which must stay as they are; one file at a time. `unfinished` is its name until
+   * it is renamed to `path`. False where one is being written.
+   */
+  bool start(std::string unfinished, std::string path, std::vector<uint8_t> head, std::vector<Piece> pieces);
+
+ private:
+  void write(const std::string& unfinished, const std::string& path, const std::vector<uint8_t>& head,
+             const std::vector<Piece>& pieces);
+  bool writeAt(int file, const uint8_t* data, uint64_t bytes, uint64_t offset);
+
+  std::thread thread_;
+  std::atomic<bool> running_{false};
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace cria
