@@ -46,6 +46,8 @@ async function modelInfo(context: Context, name: string, flags: Flags): Promise<
   const checkpoint = await openSource(context, name)
   const { describeModel } = await import("./describe-model.js")
   const facts = await describeModel(checkpoint, flags.weights, flags.contextLength)
+  const { packedFilesOf } = await import("../hub/index.js")
+  const packed = await packedFilesOf(checkpoint.path)
   const tensors = [...checkpoint.tensors.tensors.values()]
   if (flags.json) {
     const list = tensors.map((one) => ({
@@ -54,7 +56,8 @@ async function modelInfo(context: Context, name: string, flags: Flags): Promise<
       encoding: one.encoding,
       bytes: one.byteLength,
     }))
-    out.write(`${JSON.stringify(flags.tensors ? { ...facts, tensors: list } : facts)}\n`)
+    const told = { ...facts, packed }
+    out.write(`${JSON.stringify(flags.tensors ? { ...told, tensors: list } : told)}\n`)
     return
   }
   const fileSize = await stat(checkpoint.path).then(
@@ -62,6 +65,7 @@ async function modelInfo(context: Context, name: string, flags: Flags): Promise<
     () => "",
   )
   const rows = rowsOf(facts, tensors.length, fileSize)
+  for (const { path, bytes: size } of packed) rows.push(["Kept packed", `${bytes(size)} in ${oneLine(path)}`])
   out.write(`${labelled(context, rows)}\n`)
   if (flags.tensors) out.write(`\n${tensorTable(tensors)}\n`)
 }

@@ -9,6 +9,7 @@ import { closestNames, type FindOptions, findForeign, listModels, tryParseModelI
 import { huggingFaceCache } from "./folders.js"
 import { revisionsOf, snapshotsOf } from "./list-huggingface.js"
 import { cacheFolderName, formatModelId, printable } from "./model-id.js"
+import { removePacked } from "./packed-files.js"
 import { findParts } from "./part-file.js"
 
 /** Options of {@link removeModel}. */
@@ -48,6 +49,9 @@ export async function removeModel(id: string, options: RemoveOptions = {}): Prom
     const { files } = await readTree(cached.root, cached.root)
     const content = files.filter((file) => !file.path.startsWith("refs/"))
     const sizes = new Map(content.map((file) => [file.target, file.size]))
+    await Promise.all(
+      (await snapshotsOf(cached)).map((commit) => removePackedIn(join(cached.snapshots, commit))),
+    )
     await rm(cached.root, { recursive: true })
     await rm(join(cacheFolder, ".locks", cacheFolderName(model.repository)), { recursive: true, force: true })
     const names = files.filter((file) => file.path.startsWith("snapshots/"))
@@ -60,6 +64,7 @@ export async function removeModel(id: string, options: RemoveOptions = {}): Prom
 
   const commits = await commitsOf(cached, model.revision, understood)
   const removed = new Set<string>()
+  let bytes = 0
   for (const commit of commits) {
     const root = join(cached.snapshots, commit)
     const { files } = await readTree(root, cacheFolder)
@@ -67,8 +72,10 @@ export async function removeModel(id: string, options: RemoveOptions = {}): Prom
       model.selection === undefined
         ? files
         : weightsOf(model.repository, files, model.selection, commits.length > 1)
+    if (model.selection === undefined) bytes += await removePackedIn(root)
     for (const file of chosen) {
       removed.add(file.path)
+      bytes += await removePacked(join(root, file.path))
       await rm(join(root, file.path), { force: true })
       await removeEmptyFolders(dirname(join(root, file.path)), cached.snapshots)
     }
@@ -76,7 +83,14 @@ export async function removeModel(id: string, options: RemoveOptions = {}): Prom
   }
   if (removed.size === 0 && model.selection !== undefined)
     throw new ModelNotFoundError(`${understood} is not on this disk: "cria list" shows what is`)
-  return { id: understood, bytes: await sweep(cached), files: [...removed] }
+  return { id: understood, bytes: bytes + (await sweep(cached)), files: [...removed] }
+}
+
+/** Deletes what was kept packed of the model in a folder and of the models that its files are. */
+async function removePackedIn(folder: string): Promise<number> {
+  let bytes = await removePacked(folder)
+  for (const name of await readdir(folder).catch(() => [])) bytes += await removePacked(join(folder, name))
+  return bytes
 }
 
 /** The weight files that a selection means; the papers and settings stay, others may need them. */

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t chunkBytes = 4 << 20;
 /** How long the end of a process waits for a file. */
-constexpr auto patience = std::chrono::milliseconds(1500);
+constexpr auto patience = std::chrono::milliseconds(4000);
 
 }  // namespace
 
