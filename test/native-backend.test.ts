@@ -2,6 +2,11 @@
 // left behind, workers that are ended under it, and memory that comes back. The operations are in test/contract.
 import { execFile } from "node:child_process"
 import { readdirSync } from "node:fs"
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { Worker } from "node:worker_threads"
 import { afterEach, describe, expect, test } from "vitest"
 import { type Backend, createBackend, Interrupted, nativeAbsence } from "#cria/backends/index"
@@ -79,6 +84,7 @@ async function chain(backend: Backend): Promise<Float32Array> {
   return Float32Array.from(results)
 }
 
+const dist = fileURLToPath(new URL("../dist", import.meta.url))
 const absence = await nativeAbsence()
 if (absence !== undefined) test.skip(`native backend: ${absence}`, () => {})
 
@@ -371,6 +377,54 @@ describe.skipIf(absence !== undefined)("native", () => {
     }
     expect(await backend.read(kept)).toEqual(new Float32Array(5000).fill(5))
   })
+})
+
+describe("where the addon comes from", () => {
+  /** What a copy of the package whose addon is gone says, with packages of this folder installed. */
+  async function described(packages: string): Promise<string> {
+    const copy = await mkdtemp(join(tmpdir(), "cria-native-"))
+    try {
+      for (const layer of ["backends", "errors", "ops", "platform", "tensor", "weights"])
+        await cp(join(dist, layer), join(copy, layer), { recursive: true })
+      for (const name of ["cria.node", "build.json"])
+        await rm(join(copy, "backends/native", name), { force: true })
+      await writeFile(join(copy, "package.json"), `{"type":"module"}`)
+      await writeFile(
+        join(copy, "main.js"),
+        `import { createBackend, nativeAbsence } from "./backends/index.js"
+        const backend = await createBackend("auto", { threads: 1 })
+        console.log(backend.description, "|", await nativeAbsence())
+        await backend.dispose()`,
+      )
+      const env = { ...process.env, NODE_PATH: packages }
+      const { stdout } = await promisify(execFile)(process.execPath, [join(copy, "main.js")], { env })
+      return stdout.trim()
+    } finally {
+      await rm(copy, { recursive: true, force: true })
+    }
+  }
+
+  test("without one, auto is wasm, and the reason is told", async () => {
+    expect(await described("/nowhere")).toMatch(
+      /^wasm: .* \| the package was installed without a build of its native code; the package @cria\/native-\S+ is not installed$/,
+    )
+  })
+
+  test.skipIf(absence !== undefined)(
+    "a package of the platform takes its place",
+    async () => {
+      const packages = await mkdtemp(join(tmpdir(), "cria-packages-"))
+      try {
+        const name = `@cria/native-${process.platform}-${process.arch}`
+        const script = join(dist, "../scripts/package-native.mjs")
+        await promisify(execFile)(process.execPath, [script, join(packages, name)])
+        expect(await described(packages)).toMatch(new RegExp(`^native: .*, 1 thread, ${name} \\| undefined$`))
+      } finally {
+        await rm(packages, { recursive: true, force: true })
+      }
+    },
+    300_000,
+  )
 })
 
 /** Threads of this process, where the system tells. */

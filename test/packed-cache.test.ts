@@ -13,7 +13,7 @@ import { localLink } from "#cria/engine/local-link"
 import { packedStore } from "#cria/engine/packed-store"
 import { openCheckpoint } from "#cria/formats/node"
 import { packedFilesOf, removePacked } from "#cria/hub/index"
-import { tinyLlama2c } from "../../test/tiny-llama2c.js"
+import { tinyLlama2c } from "./tiny-llama2c.js"
 
 const absence = await nativeAbsence()
 if (absence !== undefined) test.skip(`native backend: ${absence}`, () => {})
