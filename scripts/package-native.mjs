@@ -2,6 +2,8 @@
 // `npm publish`. The loader (src/backends/native/loader.ts) takes such a package where the addon was not built in place.
 //
 //   node scripts/package-native.mjs [--target linux-arm64] FOLDER
+//
+// With --this-processor it holds only the instruction sets of this machine: to try it out.
 import { spawnSync } from "node:child_process"
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
@@ -11,7 +13,10 @@ import { parseArgs } from "node:util"
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { target: { type: "string", default: `${process.platform}-${process.arch}` } },
+  options: {
+    target: { type: "string", default: `${process.platform}-${process.arch}` },
+    "this-processor": { type: "boolean", default: false },
+  },
 })
 if (positionals.length !== 1) {
   process.stderr.write("usage: node scripts/package-native.mjs [--target linux-arm64] FOLDER\n")
@@ -22,7 +27,10 @@ mkdirSync(folder, { recursive: true })
 const build = join(root, "scripts/build-native.mjs")
 const { status } = spawnSync(
   process.execPath,
-  [build, "--target", values.target, "--output", folder, "--require"],
+  [
+    ...[build, "--target", values.target, "--output", folder, "--require"],
+    ...(values["this-processor"] ? [] : ["--all"]),
+  ],
   { stdio: "inherit" },
 )
 if (status !== 0) process.exit(status ?? 1)

@@ -417,7 +417,7 @@ describe("where the addon comes from", () => {
       try {
         const name = `@cria/native-${process.platform}-${process.arch}`
         const script = join(dist, "../scripts/package-native.mjs")
-        await promisify(execFile)(process.execPath, [script, join(packages, name)])
+        await promisify(execFile)(process.execPath, [script, "--this-processor", join(packages, name)])
         expect(await described(packages)).toMatch(new RegExp(`^native: .*, 1 thread, ${name} \\| undefined$`))
       } finally {
         await rm(packages, { recursive: true, force: true })
