@@ -5,11 +5,12 @@
 //   npx tsx bench/against-llama-cpp.ts /tmp/random-1b-int4.gguf --threads 2 --rounds 5
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
-import { readFile, writeFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { arch, cpus } from "node:os"
 import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs, promisify } from "node:util"
+import { median, writeSection } from "./results.js"
 
 interface Measured {
   prefill: { tokens: number; tokensPerSecond: number }[]
@@ -63,7 +64,6 @@ for (let round = 0; round < Number(values.rounds); round++) {
   }
 }
 
-const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 const row = (label: string, pick: (run: Measured) => number, digits = 1) => {
   const [ours, peer] = ["cria", "node-llama-cpp"].map((name) => median(runs[name].map(pick)))
   return `| ${label} | ${ours.toFixed(digits)} | ${peer.toFixed(digits)} | ${(ours / peer).toFixed(2)} |`
@@ -89,11 +89,4 @@ const table = [
   row("resident, MiB", (run) => run.residentBytes / 2 ** 20, 0),
   "",
 ].join("\n")
-console.log(table)
-
-// one section a model and Node version; a new measurement replaces the old one
-const file = here("RESULTS.md")
-const old = existsSync(file) ? await readFile(file, "utf8") : "# Measured side by side\n\n"
-const heading = table.slice(0, table.indexOf("\n"))
-const sections = old.split(/^(?=## )/m).filter((section) => !section.startsWith(`${heading}\n`))
-await writeFile(file, `${sections.join("").trimEnd()}\n\n${table}`)
+await writeSection(table)
