@@ -58,7 +58,7 @@ const pages: Record<string, string> = {
     let llama
     window.load = async (url, threads) => { llama = await Llama.load(url, { threads, contextLength: 1024 }) }
     window.complete = async (prompt, maxTokens) =>
-      (await llama.generate(prompt, { maxTokens, temperature: 0, ignoreEos: true })).usage.promptTokens`,
+      (await llama.generate(prompt, { maxTokens, temperature: 0, ignoreEos: true }).result())[0].usage.promptTokens`,
   "wllama 3": `
     import { Wllama } from "/wllama-3/index.js"
     const wllama = new Wllama({ default: "/wllama-3/wasm/wllama.wasm" }, { suppressNativeLog: true })
@@ -126,7 +126,7 @@ async function measure(name: string, round: number): Promise<Measured> {
   // The browser is this process's only child that is one.
   const timer = setInterval(() => {
     peakBytes = Math.max(peakBytes, proportionalBytes(process.pid) - ownBytes)
-  }, 250)
+  }, 1000)
   const ownBytes = Number(/^Pss:\s+(\d+)/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))![1]) * 1024
   try {
     const page = await browser.newPage()

@@ -1,6 +1,7 @@
-// Speed of the wasm kernels by kind of weight: one token (bytes of weight a second) and many tokens (multiply-adds
+// Speed of a backend's kernels by kind of weight: one token (bytes of weight a second) and many tokens (multiply-adds
 // a second), and attention over a cache. Counts processor time of one thread, best of several runs, so that other
-// programs on the machine disturb little. Run: npx tsx bench/kernels.ts [kind ...]
+// programs on the machine disturb little. Run: npx tsx bench/kernels.ts wasm|native [kind ... | attention]
+import { parseArgs } from "node:util"
 import { type Backend, createBackend } from "#cria/backends/index"
 import type { Tensor } from "#cria/tensor/index"
 import { encodeRows, rowBytes, weightKinds, type WeightKind } from "#cria/weights/index"
@@ -55,7 +56,7 @@ async function linear(backend: Backend, kind: WeightKind): Promise<void> {
 
 async function attention(backend: Backend, tokens: number, context: number): Promise<void> {
   const [H, G, E] = [32, 8, 64]
-  const pageTokens = 64
+  const pageTokens = 16
   const capacity = Math.ceil((context + tokens) / pageTokens)
   const pages = backend.createPages({
     layers: 1,
@@ -73,7 +74,8 @@ async function attention(backend: Backend, tokens: number, context: number): Pro
     return () => backend.attention(q, k, k, sequences, E, { pages, layer: 0 })
   }
   const scope = backend.scope()
-  await repeat(backend, 1, attend(context, 0))
+  for (let cached = 0; cached < context; cached += 512)
+    await repeat(backend, 1, attend(Math.min(512, context - cached), cached))
   const times = tokens === 1 ? 8 : 1
   const work = attend(tokens, context)
   const time = (await seconds(() => repeat(backend, times, work))) / times
@@ -83,10 +85,13 @@ async function attention(backend: Backend, tokens: number, context: number): Pro
   console.log(`attention     ${tokens} tokens at ${context}: ${(time * 1000).toFixed(2)} ms, ${rate}`)
 }
 
-const asked = process.argv.slice(2)
-const backend = await createBackend("wasm", { threads: 1 })
+const [name = "wasm", ...asked] = parseArgs({ allowPositionals: true }).positionals
+const wanted = (part: string) => asked.length === 0 || asked.includes(part)
+const backend = await createBackend(name === "native" ? "native" : "wasm", { threads: 1 })
 console.log(`Node ${process.version}, ${backend.description}; weights [${F}, ${D}]`)
-for (const kind of weightKinds) if (asked.length === 0 || asked.includes(kind)) await linear(backend, kind)
-await attention(backend, 1, 2048)
-await attention(backend, prefillTokens, 1024)
+for (const kind of weightKinds) if (wanted(kind)) await linear(backend, kind)
+if (wanted("attention")) {
+  for (const context of [128, 2048]) await attention(backend, 1, context)
+  await attention(backend, 512, 0)
+}
 await backend.dispose()

@@ -1,5 +1,6 @@
 // A small server for the tests in a browser: folders under prefixes, ranges, with or without cross-origin isolation.
-import { open, stat } from "node:fs/promises"
+import { createReadStream } from "node:fs"
+import { stat } from "node:fs/promises"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { extname, join, normalize, sep } from "node:path"
@@ -62,19 +63,14 @@ export async function serveFolders(
       ...(span && { "content-range": `bytes ${first}-${last}/${found.size}` }),
     })
     if (request.method === "HEAD") return void response.end()
-    const handle = await open(path)
     const cut = span ? state.breakAfter : undefined
-    try {
-      const bytes = Buffer.alloc(Math.min(last - first + 1, cut ?? Infinity))
-      await handle.read(bytes, 0, bytes.length, first)
-      response.write(bytes, () => {
-        // after a while: a browser throws away what the page has not yet read of an answer that breaks
-        if (cut !== undefined && bytes.length < last - first + 1) setTimeout(() => response.destroy(), 100)
-        else response.end()
-      })
-    } finally {
-      await handle.close()
-    }
+    const end = cut === undefined ? last : Math.min(last, first + cut - 1)
+    if (found.size === 0) return void response.end()
+    const stream = createReadStream(path, { start: first, end, highWaterMark: 1 << 20 })
+    stream.on("error", () => response.destroy())
+    // after a while: a browser throws away what the page has not yet read of an answer that breaks
+    stream.on("end", () => (end < last ? setTimeout(() => response.destroy(), 100) : response.end()))
+    stream.pipe(response, { end: false })
   }
   const server: Server = createServer((request, response) => void answer(request, response))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))

@@ -6,7 +6,7 @@ import { real } from "./commands.js"
 import { SCRATCH_BYTES } from "./instances.js"
 import type { Recording } from "./linear.js"
 import type { Place } from "./memories.js"
-import { ATTENTION_SLOTS, ATTENTION_TOKENS, Op } from "./opcodes.js"
+import { ATTENTION_PART, ATTENTION_SLOTS, ATTENTION_TOKENS, Op } from "./opcodes.js"
 import { layerPageBytes, type WasmPages } from "./pages.js"
 
 interface AttentionOperands {
@@ -30,7 +30,7 @@ const tileRows = 32
 /** Bytes of scratch that a tile needs: see kernels/attention.ts. */
 function tileBytes(rows: number, headWidth: number): number {
   const width = Math.ceil(headWidth / 8) * 8
-  return rows * (2 * width * 4 + ATTENTION_SLOTS * 4 + 12) + 64 + ATTENTION_SLOTS * Math.max(width, 8) * 4
+  return rows * (2 * width * 4 + ATTENTION_SLOTS * 4 + 12) + 64 + ATTENTION_PART * Math.max(width, 8) * 4
 }
 
 export function recordAttention(backend: Recording, x: AttentionOperands): void {

@@ -113,8 +113,10 @@ export const MAX_MATRIX_TOKENS = 512
 /** Tokens whose activations lie side by side for LinearMatrix: with integer weights, with plain ones. */
 export const INT_TOKENS = 4
 export const DENSE_TOKENS = 8
-/** Largest number of slots handled at once by attention, and of query rows (tokens x heads of a group). */
-export const ATTENTION_SLOTS = 64
+/** Largest number of slots whose scores a row has at once, and whose keys or values are made floats at once. */
+export const ATTENTION_SLOTS = 128
+export const ATTENTION_PART = 64
+/** Largest number of tokens of a tile of attention. */
 export const ATTENTION_TOKENS = 8
 
 /** Byte addresses of the control cells in every heap; only those of heap 0 are used by the threads. */

@@ -2,7 +2,7 @@
 // and the tokens share each load of keys and values. Every query row runs its own online softmax (Milakov &
 // Gimelshein 2018; Dao et al. 2022) over stretches of slots counted from slot 0, the same whatever else is in the
 // tile: slots that a row may not see enter as probability 0.
-import { ATTENTION_SLOTS, ATTENTION_TOKENS } from "../opcodes"
+import { ATTENTION_PART, ATTENTION_SLOTS } from "../opcodes"
 import { address, arg, real, scratch } from "./command"
 import { halfMask } from "./constants"
 import { eights, headBytes } from "./cache"
@@ -13,10 +13,19 @@ const QUERY_SCALE: f32 = 1.2676506002282294e30
 const SCORE_SCALE: f32 = 4096
 
 /**
+ * Slots from `start` on that are handled together: as many whole pages as fit, so that a row's softmax and sums are
+ * touched seldom. Pages that do not fill whole blocks of eight slots, or are larger, go in parts.
+ */
+@inline function stretchAt(start: i32, pageTokens: i32): i32 {
+  if ((pageTokens & 7) == 0 && pageTokens <= ATTENTION_SLOTS) return (ATTENTION_SLOTS / pageTokens) * pageTokens
+  return min(ATTENTION_PART, pageTokens - (start % pageTokens))
+}
+
+/**
  * Operands: query, out, tiles, pages of the layer, kv heads, heads of a group, head width, page tokens, bytes of an
  * element, bytes of a page, 1 / sqrt(E). A tile: first row, rows, page table, visible slots of its first row.
  * Scratch: queries [rows][E], sums [rows][E], scores [rows][slots], per row maximum | total | correction, then
- * keys or values of the stretch as floats. Unit: tile x kv head.
+ * keys or values of a part of the stretch as floats. Unit: tile x kv head.
  */
 export function attentionUnit(command: usize, unit: i32): void {
   const kvHeads = arg(command, 4)
@@ -39,7 +48,7 @@ export function attentionUnit(command: usize, unit: i32): void {
   const sums = queries + <usize>rows * lineBytes
   const scores = sums + <usize>rows * lineBytes
   const state = scores + <usize>rows * ATTENTION_SLOTS * 4
-  const stretch = state + ((<usize>rows * 12 + 63) & ~63)
+  const part = state + ((<usize>rows * 12 + 63) & ~63)
 
   const factor: f32 = real(command, 10) * (element == 2 ? QUERY_SCALE : 1)
   memory.fill(queries, 0, 2 * <usize>rows * lineBytes)
@@ -55,33 +64,55 @@ export function attentionUnit(command: usize, unit: i32): void {
 
   const last = visible + tokens - 1
   const bytes = headBytes(pageTokens, width, element)
-  for (let pageStart = 0; pageStart < last; pageStart += pageTokens) {
-    const page = <usize>load<i32>(table + <usize>(pageStart / pageTokens) * 4)
-    const keys = address(command, 3) + page * <usize>arg(command, 9) + <usize>kvHead * 2 * bytes
-    const values = keys + bytes
-    const pageEnd = min(pageTokens, last - pageStart)
-    for (let start = 0; start < pageEnd; start += ATTENTION_SLOTS) {
-      const count = min(ATTENTION_SLOTS, pageEnd - start)
+  const pages = address(command, 3) + <usize>kvHead * 2 * bytes
+  const pageBytes = <usize>arg(command, 9)
+  // Few rows read halves as they are; more of them share floats made once.
+  const direct = element == 2 && rows <= 4
+  for (let start = 0; start < last; ) {
+    const end = min(last, start + stretchAt(start, pageTokens))
+    for (let slot = start; slot < end; ) {
+      const at = slot % pageTokens
+      const count = min(min(ATTENTION_PART, pageTokens - at), end - slot)
       const blocks = (count + 7) >> 3
-      let source = keys + <usize>(start >> 3) * padded * 8 * element
-      if (element == 2) {
-        toFloats(source, stretch, <usize>blocks * padded)
-        source = stretch
-      }
-      for (let r = 0; r < rows; r += 4) scoreRows(r, rows, queries, padded, source, blocks, scores)
-      for (let r = 0; r < rows; r++) {
-        const seen = visible + r / group - pageStart - start
-        softmaxRow(scores + <usize>r * ATTENTION_SLOTS * 4, blocks, min(seen, count), element, state + <usize>r * 12)
-      }
-      for (let block: usize = 0; block < padded; block += 8) {
-        source = values + (block * <usize>eights(pageTokens) + <usize>start * 8) * element
+      const page = pages + <usize>load<i32>(table + <usize>(slot / pageTokens) * 4) * pageBytes
+      let source = page + <usize>(at >> 3) * padded * 8 * element
+      const target = scores + <usize>(slot - start) * 4
+      if (direct) scoreRows<u16>(0, rows, queries, padded, source, blocks, target)
+      else {
         if (element == 2) {
-          toFloats(source, stretch, count)
-          source = stretch
+          toFloats(source, part, <usize>blocks * padded)
+          source = part
         }
-        for (let r = 0; r < rows; r += 4) mixRows(r, rows, sums + block * 4, lineBytes, source, count, scores, state)
+        for (let r = 0; r < rows; r += 4) scoreRows<f32>(r, rows, queries, padded, source, blocks, target)
       }
+      slot += count
     }
+    const blocks = (end - start + 7) >> 3
+    for (let r = 0; r < rows; r++) {
+      const seen = min(visible + r / group, end) - start
+      softmaxRow(scores + <usize>r * ATTENTION_SLOTS * 4, blocks, seen, element, state + <usize>r * 12)
+    }
+    for (let slot = start; slot < end; ) {
+      const at = slot % pageTokens
+      const count = min(min(ATTENTION_PART, pageTokens - at), end - slot)
+      const values = pages + <usize>load<i32>(table + <usize>(slot / pageTokens) * 4) * pageBytes + bytes
+      const column = scores + <usize>(slot - start) * 4
+      const first = slot == start
+      for (let block: usize = 0; block < padded; block += 8) {
+        let source = values + (block * <usize>eights(pageTokens) + <usize>at * 8) * element
+        const target = sums + block * 4
+        if (direct) mixRows<u16>(0, rows, target, lineBytes, source, count, column, state, first)
+        else {
+          if (element == 2) {
+            toFloats(source, part, count)
+            source = part
+          }
+          for (let r = 0; r < rows; r += 4) mixRows<f32>(r, rows, target, lineBytes, source, count, column, state, first)
+        }
+      }
+      slot += count
+    }
+    start = end
   }
 
   // Probabilities carry 2^112 where the values are halves, and so does their total: it cancels in neither.
@@ -107,8 +138,9 @@ function toFloats(source: usize, target: usize, vectors: usize): void {
   }
 }
 
-/** Scores of rows r..r+3 (the last one repeated past the end) with `blocks` times eight slots. */
-function scoreRows(r: i32, rows: i32, queries: usize, width: usize, keys: usize, blocks: i32, scores: usize): void {
+/** Scores of rows r..r+3 (the last one repeated past the end) with `blocks` times eight slots; keys are T. */
+function scoreRows<T>(r: i32, rows: i32, queries: usize, width: usize, keys: usize, blocks: i32, scores: usize): void {
+  const mask = halfMask()
   const r0 = <usize>r
   const r1 = <usize>min(r + 1, rows - 1)
   const r2 = <usize>min(r + 2, rows - 1)
@@ -127,8 +159,9 @@ function scoreRows(r: i32, rows: i32, queries: usize, width: usize, keys: usize,
     let a30 = a00
     let a31 = a00
     for (let e: usize = 0; e < width; e++) {
-      const k0 = v128.load(keys)
-      const k1 = v128.load(keys, 16)
+      const packed = v128.load(keys)
+      const k0 = sizeof<T>() == 2 ? lowHalves(packed, mask) : packed
+      const k1 = sizeof<T>() == 2 ? highHalves(packed, mask) : v128.load(keys, 16)
       let q = v128.load32_splat(q0)
       a00 = madd(q, k0, a00)
       a01 = madd(q, k1, a01)
@@ -141,7 +174,7 @@ function scoreRows(r: i32, rows: i32, queries: usize, width: usize, keys: usize,
       q = v128.load32_splat(q3)
       a30 = madd(q, k0, a30)
       a31 = madd(q, k1, a31)
-      keys += 32
+      keys += 8 * sizeof<T>()
       q0 += 4
       q1 += 4
       q2 += 4
@@ -198,10 +231,14 @@ function softmaxRow(scores: usize, blocks: i32, seen: i32, element: i32, state: 
   store<f32>(state, shrink, 8)
 }
 
-/** Eight columns of the sums of rows r..r+3: shrunk, then the stretch's values added, slots ascending. */
-function mixRows(
-  r: i32, rows: i32, sums: usize, line: usize, values: usize, count: i32, scores: usize, state: usize,
+/**
+ * Eight columns of the sums of rows r..r+3: shrunk if this is the first part of the stretch, then the part's values
+ * added, slots ascending; values are T.
+ */
+function mixRows<T>(
+  r: i32, rows: i32, sums: usize, line: usize, values: usize, count: i32, scores: usize, state: usize, first: bool,
 ): void {
+  const mask = halfMask()
   const r0 = <usize>r
   const r1 = <usize>min(r + 1, rows - 1)
   const r2 = <usize>min(r + 2, rows - 1)
@@ -210,16 +247,16 @@ function mixRows(
   const y1 = sums + r1 * line
   const y2 = sums + r2 * line
   const y3 = sums + r3 * line
-  let shrink = v128.load32_splat(state + r0 * 12, 8)
+  let shrink = first ? v128.load32_splat(state + r0 * 12, 8) : f32x4.splat(1)
   let a00 = f32x4.mul(v128.load(y0), shrink)
   let a01 = f32x4.mul(v128.load(y0, 16), shrink)
-  shrink = v128.load32_splat(state + r1 * 12, 8)
+  shrink = first ? v128.load32_splat(state + r1 * 12, 8) : f32x4.splat(1)
   let a10 = f32x4.mul(v128.load(y1), shrink)
   let a11 = f32x4.mul(v128.load(y1, 16), shrink)
-  shrink = v128.load32_splat(state + r2 * 12, 8)
+  shrink = first ? v128.load32_splat(state + r2 * 12, 8) : f32x4.splat(1)
   let a20 = f32x4.mul(v128.load(y2), shrink)
   let a21 = f32x4.mul(v128.load(y2, 16), shrink)
-  shrink = v128.load32_splat(state + r3 * 12, 8)
+  shrink = first ? v128.load32_splat(state + r3 * 12, 8) : f32x4.splat(1)
   let a30 = f32x4.mul(v128.load(y3), shrink)
   let a31 = f32x4.mul(v128.load(y3, 16), shrink)
   let p0 = scores + r0 * ATTENTION_SLOTS * 4
@@ -227,8 +264,9 @@ function mixRows(
   let p2 = scores + r2 * ATTENTION_SLOTS * 4
   let p3 = scores + r3 * ATTENTION_SLOTS * 4
   for (let i = 0; i < count; i++) {
-    const v0 = v128.load(values)
-    const v1 = v128.load(values, 16)
+    const packed = v128.load(values)
+    const v0 = sizeof<T>() == 2 ? lowHalves(packed, mask) : packed
+    const v1 = sizeof<T>() == 2 ? highHalves(packed, mask) : v128.load(values, 16)
     let p = v128.load32_splat(p0)
     a00 = madd(p, v0, a00)
     a01 = madd(p, v1, a01)
@@ -241,7 +279,7 @@ function mixRows(
     p = v128.load32_splat(p3)
     a30 = madd(p, v0, a30)
     a31 = madd(p, v1, a31)
-    values += 32
+    values += 8 * sizeof<T>()
     p0 += 4
     p1 += 4
     p2 += 4
