@@ -1,6 +1,6 @@
 // The line of a training run: step, loss, speed, remaining time. On a terminal it rewrites itself, elsewhere a line now
 // and then. Knows nothing of the training.
-import type { StepProgress } from "../train/run.js"
+import type { StepProgress } from "../train/run-events.js"
 import { clip, count, duration, rate } from "./format.js"
 import type { Screen } from "./terminal.js"
 

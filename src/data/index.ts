@@ -10,8 +10,8 @@ export type {
 } from "./example.js"
 export { Mixture, type MixtureCursor, type MixtureRecord, type MixtureSource } from "./mixture.js"
 export { permutation } from "./permutation.js"
-export type { RecordStore, TokenRecord, TokenSequence } from "./record.js"
-export { recordsInMemory, TokenCache, writeTokenCache } from "./token-cache.js"
+export { type RecordStore, recordsInMemory, type TokenRecord, type TokenSequence } from "./record.js"
+export { TokenCache, writeTokenCache } from "./token-cache.js"
 export { type DataFile, dataFiles, readExamples, type ReadOptions } from "./read-examples.js"
 export {
   type GroupReport,

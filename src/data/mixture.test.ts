@@ -6,7 +6,8 @@ import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
 import { Mixture } from "./mixture.js"
 import { permutation } from "./permutation.js"
 import type { TokenRecord } from "./record.js"
-import { recordsInMemory, TokenCache, writeTokenCache } from "./token-cache.js"
+import { recordsInMemory } from "./record.js"
+import { TokenCache, writeTokenCache } from "./token-cache.js"
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "cria-data-"))

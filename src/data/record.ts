@@ -19,3 +19,14 @@ export interface RecordStore {
   tokensOf(record: number): number
   read(record: number): Promise<TokenRecord>
 }
+
+/** Records that are all in memory. */
+export function recordsInMemory(records: readonly TokenRecord[]): RecordStore {
+  const lengths = records.map((record) => record.reduce((sum, { ids }) => sum + ids.length, 0))
+  return {
+    records: records.length,
+    tokens: lengths.reduce((sum, length) => sum + length, 0),
+    tokensOf: (record) => lengths[record],
+    read: (record) => Promise.resolve(records[record]),
+  }
+}

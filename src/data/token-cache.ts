@@ -182,14 +182,3 @@ export class TokenCache implements RecordStore {
 
 const wordsOf = (bytes: Uint8Array): Int32Array =>
   new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-
-/** Records that are all in memory. */
-export function recordsInMemory(records: readonly TokenRecord[]): RecordStore {
-  const lengths = records.map((record) => record.reduce((sum, { ids }) => sum + ids.length, 0))
-  return {
-    records: records.length,
-    tokens: lengths.reduce((sum, length) => sum + length, 0),
-    tokensOf: (record) => lengths[record],
-    read: (record) => Promise.resolve(records[record]),
-  }
-}

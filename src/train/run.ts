@@ -11,64 +11,14 @@ import { prepareMethod, type PreparedMethod } from "./methods/index.js"
 import { type Data, mixtureOf, openData, packingOf } from "./open-data.js"
 import { openStart } from "./open-start.js"
 import { countParameters, type TrainingBackend } from "./parameters.js"
+import { scheduleOf } from "./recipe/schedule-of.js"
 import type { Recipe } from "./recipe/schema.js"
+import type { MeasureLine, RunHooks, RunPlan, RunResult } from "./run-events.js"
 import { RunFolder, type TrainerState } from "./run-folder.js"
+import { StageRecord } from "./stage-record.js"
 import type { Start } from "./start.js"
 import type { Schedule } from "./schedule.js"
-import { type StepReport, Trainer } from "./trainer.js"
-
-export interface RunHooks {
-  readonly signal?: AbortSignal
-  /** What takes time before the first step. */
-  readonly onPrepare?: (what: string, done: number, total: number | undefined) => void
-  /** Once, before the first step. */
-  readonly onStart?: (plan: RunPlan) => void
-  readonly onStep?: (progress: StepProgress) => void
-  readonly onMeasure?: (line: MeasureLine) => void
-  /** A checkpoint, or the final model, has been written. */
-  readonly onSaved?: (path: string) => void
-  readonly onNotice?: (text: string) => void
-}
-
-/** What a run is about to do. */
-export interface RunPlan {
-  readonly method: string
-  readonly parameters: number
-  readonly trained: number
-  readonly backend: string
-  readonly steps: number
-  /** Steps that an earlier part of the run has done. */
-  readonly done: number
-  /** Tokens to learn from, once through. */
-  readonly tokens: number
-  readonly sources: readonly { readonly name: string; readonly tokens: number; readonly share: number }[]
-}
-
-export interface StepProgress extends StepReport {
-  readonly steps: number
-  /** Rows that went through the model so far, and seconds, over all parts of the run. */
-  readonly totalRows: number
-  readonly totalSeconds: number
-  /** How often the data have been read. */
-  readonly epoch: number
-}
-
-/** Mean losses on held-out data. */
-export interface MeasureLine {
-  readonly step: number
-  /** Over all sources, by what the loss counts. */
-  readonly validation: number
-  /** By source: the loss, and what else the method measures. */
-  readonly sources: Readonly<Record<string, Readonly<Record<string, number>>>>
-}
-
-export interface RunResult {
-  /** Whether the run has come to its end; else it was asked to stop and can go on. */
-  readonly finished: boolean
-  readonly step: number
-  /** Folder of the model, or of the checkpoint to go on from. */
-  readonly path: string
-}
+import { Trainer } from "./trainer.js"
 
 export interface RunOptions extends RunHooks {
   /** Where relative paths of the recipe begin. */
@@ -96,9 +46,13 @@ export async function train(recipe: Recipe, options: RunOptions): Promise<RunRes
       onTokens: (source, done, total) => options.onPrepare?.(`tokenizing ${source}`, done, total),
     })
     try {
-      return await new Run(recipe, options, runFolder, backend, start, prepared, data, context).execute(
-        saved?.state,
-      )
+      const record = await StageRecord.open(recipe, origin, saved?.path)
+      try {
+        const run = new Run(recipe, options, runFolder, backend, start, prepared, data, context, record)
+        return await run.execute(saved?.state)
+      } finally {
+        record.close()
+      }
     } finally {
       await data.close()
     }
@@ -132,6 +86,7 @@ class Run {
   /** Data of the run's main part, and of its annealing. */
   readonly #streams: readonly Batches[]
   readonly #trainer: Trainer
+  readonly #record: StageRecord
   #rows = 0
   #seconds = 0
 
@@ -144,7 +99,9 @@ class Run {
     method: PreparedMethod,
     data: Data,
     context: number,
+    record: StageRecord,
   ) {
+    this.#record = record
     this.#recipe = recipe
     this.#options = options
     this.#folder = folder
@@ -182,6 +139,7 @@ class Run {
     const { every, minutes } = this.#recipe.checkpoints
     await this.#restore(state)
     onStart?.(this.#plan())
+    if (!state) await this.#measure()
     let savedAt = performance.now()
     let savedStep = this.#trainer.step
     while (this.#trainer.step < this.#schedule.steps) {
@@ -226,13 +184,16 @@ class Run {
         savedStep = step
       }
     }
-    await this.#folder.saveModel((folder) => this.#start.writeFinal(folder, this.#folder))
+    await this.#folder.saveModel(async (folder) => {
+      await this.#start.writeFinal(folder, this.#folder)
+      await this.#record.write(folder, this.#plan(), this.#rows)
+    })
     this.#options.onSaved?.(this.#folder.model)
     return { finished: true, step: this.#trainer.step, path: this.#folder.model }
   }
 
   async #restore(state: TrainerState | undefined): Promise<void> {
-    await this.#folder.rewind(state?.step ?? 0)
+    await this.#folder.rewind(state?.step ?? -1)
     if (!state) return
     this.#trainer.step = state.step
     this.#rows = state.rows
@@ -256,7 +217,10 @@ class Run {
     const path = await this.#folder.save(
       state,
       trainable.parameters,
-      (folder) => this.#start.write(folder),
+      async (folder) => {
+        await this.#start.write(folder)
+        await this.#record.write(folder, this.#plan(), this.#rows)
+      },
       (tensor) => this.#backend.read(tensor),
       Math.max(this.#recipe.checkpoints.keep, this.#recipe.checkpoints.average),
     )
@@ -284,6 +248,7 @@ class Run {
     if (count === 0) return
     const line: MeasureLine = { step: this.#trainer.step, validation: sum / count, sources }
     await this.#folder.log([line])
+    this.#record.measured(line)
     this.#options.onMeasure?.(line)
   }
 
@@ -305,25 +270,4 @@ class Run {
         .filter(({ share }) => share > 0),
     }
   }
-}
-
-/** The schedule in steps. Parts below 1 are of the run's length; `tokens` are those to learn from, once through. */
-export function scheduleOf(
-  { schedule, batch }: Pick<Recipe, "schedule" | "batch">,
-  tokens: number,
-): Schedule {
-  const { warmup, shape, floor, decay, anneal } = schedule
-  const given = [schedule.steps, schedule.tokens, schedule.epochs].filter((length) => length !== undefined)
-  if (given.length > 1)
-    throw new InvalidOptionError("schedule has several lengths: give one of steps, tokens and epochs")
-  const micro = Math.max(1, Math.round(batch.tokens / batch.microTokens)) * batch.microTokens
-  const steps =
-    schedule.steps ?? Math.max(1, Math.round((schedule.tokens ?? (schedule.epochs ?? 1) * tokens) / micro))
-  const part = (value: number) => (value < 1 ? Math.round(value * steps) : Math.round(value))
-  const lengths = { warmup: part(warmup), anneal: anneal ? Math.max(1, part(anneal.steps)) : 0 }
-  if (lengths.warmup + lengths.anneal > steps)
-    throw new InvalidOptionError(
-      `warm-up (${lengths.warmup}) and annealing (${lengths.anneal}) take more than the ${steps} steps of the run`,
-    )
-  return { steps, shape, floor, decay, ...lengths }
 }

@@ -146,6 +146,24 @@ const checkpoints = z.strictObject({
   average: positive.max(1000).default(1),
 })
 
+const factor = z.strictObject({
+  kilogramsPerKilowattHour: z.number().min(0).max(10),
+  /** Where the figure is from. */
+  source: z.string().min(1).max(1000),
+})
+
+/** What energy and emissions are counted with; see `cria card`. */
+const energy = z.strictObject({
+  /** Design power of the processor, where its counters cannot be read. */
+  processorWatts: z.number().positive().max(100_000).optional(),
+  accelerators: z.boolean().optional(),
+  /** Energy of the site for each unit of the devices. */
+  usageEffectiveness: z.number().min(1).max(10).optional(),
+  /** Of the grid, and of the contract. */
+  location: factor.optional(),
+  market: factor.optional(),
+})
+
 const run = {
   /** Folder of the run: checkpoints, metrics, and the model at the end. */
   output: path,
@@ -166,6 +184,7 @@ const run = {
   /** Kind of the matrices in the final model. */
   save: z.enum(["f32", "bf16", "f16"]).default("f32"),
   adapter: adapter.optional(),
+  energy: energy.optional(),
 }
 
 /** How conversations are written as tokens; by default as the engine does it. */
