@@ -31,6 +31,7 @@ export function addTrain(program: Command, context: Context): void {
     .option("--resume", "go on from the last checkpoint of the run")
     .option("--check", "say what the recipe means, and train nothing")
     .option("--set <key=value>", "replace a value of the recipe; may be repeated", repeated)
+    .option("--watch", "draw the run in a browser while it goes on")
     .option("--json", "print a JSON object for each step and measurement on standard output")
     .addHelpText(
       "after",
@@ -39,6 +40,7 @@ Examples:
   $ cria train recipes/pretrain.yaml
   $ cria train recipes/pretrain.yaml --resume
   $ cria train recipes/sft.yaml --set optimizer.learningRate=1e-4 --set schedule.epochs=2
+  $ cria train recipes/pretrain.yaml --watch
   $ cria train recipes/dpo.yaml --check`,
     )
     .action((path: string, flags: Flags) => runTraining(context, path, flags))
@@ -70,6 +72,12 @@ async function runTraining(context: Context, path: string, flags: Flags): Promis
   const preparing = startProgress(err)
   const line = new TrainingLine(err)
   const undoLine = lifetime.defer(() => line.end())
+  if (flags.watch) {
+    const { watchRun } = await import("./watch.js")
+    const watch = await watchRun(resolve(dirname(path), recipe.output, "metrics.jsonl"), `cria train ${path}`)
+    lifetime.defer(() => watch.close())
+    err.write(`The run is drawn at ${watch.url}\n`)
+  }
   const print = (value: object) => flags.json && out.write(`${JSON.stringify(value)}\n`)
   try {
     const result = await train(recipe, {
