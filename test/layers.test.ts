@@ -39,6 +39,7 @@ const allowed: Record<string, readonly string[]> = {
   compress: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "data", "model"],
   energy: ["formats"],
   card: ["energy", "formats", "model"],
+  eval: ["ops", "backends", "tokenizer", "model"],
   hub: ["platform"],
   engine: [
     "tensor",
@@ -62,6 +63,7 @@ const allowed: Record<string, readonly string[]> = {
     "engine",
     "train",
     "server",
+    "eval",
     "compress",
     "energy",
     "card",

@@ -5,6 +5,7 @@ import { addCard } from "./card.js"
 import { addChat } from "./chat.js"
 import type { Context } from "./context.js"
 import { addConvert } from "./convert.js"
+import { addEval } from "./eval.js"
 import { addGenerate } from "./generate.js"
 import { addInfo } from "./info.js"
 import { addList } from "./list.js"
@@ -49,6 +50,7 @@ export function buildProgram(context: Context, version: string): Command {
     addTrain,
     addPrune,
     addCard,
+    addEval,
     addList,
     addPull,
     addRemove,

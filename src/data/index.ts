@@ -14,6 +14,7 @@ export { type RecordStore, recordsInMemory, type TokenRecord, type TokenSequence
 export { TokenCache, writeTokenCache } from "./token-cache.js"
 export { type DataFile, dataFiles, readExamples, type ReadOptions } from "./read-examples.js"
 export {
+  groupOf,
   type GroupReport,
   vocabularyFromFiles,
   type VocabularyJob,
