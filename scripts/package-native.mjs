@@ -28,7 +28,12 @@ const build = join(root, "scripts/build-native.mjs")
 const { status } = spawnSync(
   process.execPath,
   [
-    ...[build, "--target", values.target, "--output", folder, "--require"],
+    build,
+    "--target",
+    values.target,
+    "--output",
+    folder,
+    "--require",
     ...(values["this-processor"] ? [] : ["--all"]),
   ],
   { stdio: "inherit" },

@@ -39,7 +39,7 @@ const allowed: Record<string, readonly string[]> = {
   compress: ["tensor", "ops", "backends", "weights", "formats", "tokenizer", "data", "model"],
   energy: ["formats"],
   card: ["energy", "formats", "model"],
-  eval: ["ops", "backends", "tokenizer", "model"],
+  eval: ["ops", "backends", "tokenizer", "model", "formats"],
   hub: ["platform"],
   engine: [
     "tensor",

@@ -50,7 +50,7 @@ export interface FoundModel {
   open(): Promise<Checkpoint>
   readonly packed?: PackedStore
   /** How a folder of an adapter is opened; absent where there are none. */
-  folderAt?(path: string): ModelFolder
+  readonly folderAt?: (path: string) => ModelFolder
 }
 
 /** Tokens a page of the cache; a prefix is shared in whole pages. */
