@@ -169,6 +169,6 @@ CRIA_CASE(attention_floats) {
 }
 
 CRIA_CASE(attention_ranges) {
-  check({3, 1, 16, 16, 2, 2100});
-  check({2, 2, 16, 64, 4, 1100});
+  check({2, 1, 8, 16, 2, 1100});
+  check({1, 1, 12, 64, 4, 1040});
 }
