@@ -14,7 +14,7 @@ import type { Addon } from "#cria/backends/native/addon"
 import { findAddon } from "#cria/backends/native/loader"
 import { NativeBackend, type NativeInternals } from "#cria/backends/native/native"
 import { DisposedError, InvalidOptionError, OutOfMemoryError } from "#cria/errors/index"
-import { encodeRows, rowBytes, weightKinds, type WeightKind } from "#cria/weights/index"
+import { decodeRows, encodeRows, rowBytes, weightKinds, type WeightKind } from "#cria/weights/index"
 import { closeTo, randomValues, seeded } from "./contract/random.js"
 
 const open: Backend[] = []
@@ -126,6 +126,43 @@ describe.skipIf(absence !== undefined)("native", () => {
       `not ${best} because its self-check failed (linear with f32 weights)`,
     )
     expect(await chain(backend)).toEqual(await chain(await create(1, { instructionSet: others[0] })))
+  })
+
+  test("rows that are encoded while they are loaded have the bits of encodeRows", async () => {
+    const backend = await create(2)
+    const [rows, columns] = [9, 96]
+    const ids = Int32Array.from({ length: rows }, (_, row) => row)
+    for (const from of ["f32", "f16", "bf16"] as const) {
+      const values = randomValues(seeded(3), rows * columns)
+      values.fill(0, 0, 64) // groups of zeros
+      values.subarray(96, 192).forEach((value, i) => (values[96 + i] = value * 1e-7)) // subnormal scales
+      values.subarray(192, 288).forEach((value, i) => (values[192 + i] = value * 300))
+      const bytes = new Uint8Array(rows * rowBytes(from, columns))
+      encodeRows(from, values, columns, bytes)
+      const kept = new Float32Array(values.length)
+      decodeRows(from, bytes, columns, kept)
+      for (const kind of ["int8", "int8-channel", "int4", "int4-min"] as const) {
+        const expected = new Uint8Array(rows * rowBytes(kind, columns))
+        encodeRows(kind, kept, columns, expected)
+        const decoded = new Float32Array(values.length)
+        decodeRows(kind, expected, columns, decoded)
+        const writer = backend.createWeight(kind, rows, columns)
+        expect(writer.encode!(from, bytes.subarray(0, 4 * rowBytes(from, columns)))).toBe(true)
+        expect(writer.encode!(from, bytes.subarray(4 * rowBytes(from, columns)))).toBe(true)
+        const table = await backend.read(backend.embedding(writer.finish(), ids))
+        expect(table, `${from} to ${kind}`).toEqual(decoded)
+      }
+      for (const wrong of [Number.NaN, Infinity]) {
+        const spoilt = values.slice()
+        spoilt[100] = wrong
+        encodeRows(from, spoilt, columns, bytes)
+        for (const kind of ["int8", "int8-channel", "int4", "int4-min"] as const)
+          expect(backend.createWeight(kind, rows, columns).encode!(from, bytes), `${from} to ${kind}`).toBe(
+            false,
+          )
+      }
+    }
+    expect(backend.createWeight("f16", 1, 32).encode!("f32", new Uint8Array(128))).toBe(false)
   })
 
   test("more threads than cores give the same bits", async () => {

@@ -15,6 +15,11 @@ export interface BackendOptions {
 export interface WeightWriter {
   /** Any number of whole rows; they follow those written before. The bytes are copied. */
   write(rows: Uint8Array): void
+  /**
+   * The same with rows of plain values, which become rows of an integer kind with the bits that `encodeRows` gives. False,
+   * and nothing is written, where the backend does not do that, or where values cannot be kept: encode them first then.
+   */
+  encode?(from: "f32" | "f16" | "bf16", rows: Uint8Array): boolean
   /** Ends the weight. Throws when rows are missing. */
   finish(): Weight
 }

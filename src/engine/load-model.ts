@@ -69,17 +69,14 @@ export async function loadFound(
   const packed = options.packedCache ? found.packed : undefined
   const backend = await createBackend(options.backend, { threads: options.threads })
   try {
-    let kept = await packed?.load(backend, options.weights)
+    const known = await packed?.load(backend, options.weights)
     signal?.throwIfAborted()
-    if (kept) {
-      checkContext(options, kept.model.config)
-      onWeights?.(1, 1)
-    } else {
-      kept = await loadCheckpoint(() => found.open(), options, { onWeights, signal }, backend)
-      await packed?.save(backend, options.weights, kept)
-    }
+    if (known) checkContext(options, known.model.config)
+    const kept = known ?? (await loadCheckpoint(() => found.open(), options, { onWeights, signal }, backend))
+    if (!known) await packed?.save(backend, options.weights, kept)
     const adapters = await loadAdapters(options.adapters, found.folderAt, backend, kept.model)
     const { parts, loaded } = assemble(kept, options, backend)
+    if (known) onWeights?.(loaded.info.weightBytes, loaded.info.weightBytes)
     return { parts: { ...parts, adapters }, loaded }
   } catch (error) {
     await backend.dispose()

@@ -219,8 +219,10 @@ export async function loadModel(
     const kind = kindFor(source, wanted, isTable)
     const writer = backend.createWeight(kind, source.rows, source.columns)
     const toKind = converter(source.entry.encoding, kind, source.columns)
+    const { encoding } = source.entry
+    const plain = encoding === "f32" || encoding === "f16" || encoding === "bf16" ? encoding : undefined
     for await (const { rows, bytes } of readRows(tensors, source)) {
-      writer.write(toKind(bytes, rows))
+      if (!plain || !writer.encode?.(plain, bytes)) writer.write(toKind(bytes, rows))
       progress(bytes.length)
     }
     return writer.finish()

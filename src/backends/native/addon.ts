@@ -68,6 +68,7 @@ export const operations = [
   "CopyRows",
   "RowsGradient",
   "Checksum",
+  "EncodeRows",
   "RmsNorm",
   "Rope",
   "SwiGlu",

@@ -48,9 +48,43 @@ export class NativeWeightWriter implements WeightWriter {
   constructor(readonly weight: NativeWeight) {}
 
   write(rows: Uint8Array): void {
-    const { kind, shape, owner, address } = this.weight
-    const [total, columns] = shape
-    const bytes = rowBytes(kind, columns)
+    const { kind, shape, owner } = this.weight
+    const bytes = rowBytes(kind, shape[1])
+    const count = this.#expect(rows, bytes)
+    const atOnce = Math.max(1, Math.floor(stagingBytes / bytes))
+    const staging = owner.loading(Math.min(atOnce, count) * bytes)
+    for (let done = 0; done < count; done += atOnce) {
+      const some = Math.min(atOnce, count - done)
+      owner.write(staging, rows.subarray(done * bytes, (done + some) * bytes))
+      this.#pack(staging, some)
+    }
+  }
+
+  encode(from: "f32" | "f16" | "bf16", rows: Uint8Array): boolean {
+    const { kind, shape, owner } = this.weight
+    if (!isInteger(kind)) return false
+    const [, columns] = shape
+    const [sourceBytes, targetBytes] = [rowBytes(from, columns), rowBytes(kind, columns)]
+    const count = this.#expect(rows, sourceBytes)
+    // The source, then the encoded rows, then the flag of failure.
+    const encodedAt = Math.ceil(rows.byteLength / 64) * 64
+    const failedAt = encodedAt + Math.ceil((count * targetBytes) / 64) * 64
+    const staging = owner.loading(failedAt + 64)
+    const failed = new Int32Array(1)
+    owner.write(staging, rows)
+    owner.write(staging + failedAt, failed)
+    const kinds = [kindNumber(from), kindNumber(kind)]
+    const operands = [staging, staging + encodedAt, columns, ...kinds, staging + failedAt]
+    owner.runNow("EncodeRows", count, operands)
+    owner.addon.read(owner.handle, staging + failedAt, failed)
+    if (failed[0] !== 0) return false
+    this.#pack(staging + encodedAt, count)
+    return true
+  }
+
+  /** The number of rows in these bytes; throws where they do not fit what was written before. */
+  #expect(rows: Uint8Array, bytes: number): number {
+    const [total] = this.weight.shape
     const count = rows.byteLength / bytes
     if (this.#finished) throw new Error("write after finish")
     if (!Number.isInteger(count) || this.#written + count > total) {
@@ -58,17 +92,17 @@ export class NativeWeightWriter implements WeightWriter {
         `a weight of ${total} rows of ${bytes} bytes got ${rows.byteLength} bytes after ${this.#written} rows`,
       )
     }
-    owner.usable()
-    const operation = isInteger(kind) ? "PackInt" : "PackDense"
-    const atOnce = Math.max(1, Math.floor(stagingBytes / bytes))
-    const staging = owner.loading(Math.min(atOnce, count) * bytes)
-    for (let done = 0; done < count; done += atOnce) {
-      const some = Math.min(atOnce, count - done)
-      owner.write(staging, rows.subarray(done * bytes, (done + some) * bytes))
-      const first = this.#written + done
-      const units = owner.ask("packUnits", kindNumber(kind), first, some)
-      owner.runNow(operation, units, [staging, address, first, some, total, columns, kindNumber(kind)])
-    }
+    this.weight.owner.usable()
+    return count
+  }
+
+  /** Packs rows of the weight's kind, which lie at `source`, after those before. */
+  #pack(source: number, count: number): void {
+    const { kind, shape, owner, address } = this.weight
+    const [total, columns] = shape
+    const units = owner.ask("packUnits", kindNumber(kind), this.#written, count)
+    const operands = [source, address, this.#written, count, total, columns, kindNumber(kind)]
+    owner.runNow(isInteger(kind) ? "PackInt" : "PackDense", units, operands)
     this.#written += count
   }
 

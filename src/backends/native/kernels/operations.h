@@ -10,6 +10,8 @@
   X(CopyRows)              \
   X(RowsGradient)          \
   X(Checksum)              \
+  /* encode.cc */          \
+  X(EncodeRows)            \
   /* elementwise.cc */     \
   X(RmsNorm)               \
   X(Rope)                  \
