@@ -210,8 +210,6 @@ const teacher = z.strictObject({
   temperature: z.number().positive().max(100).default(1),
   /** Likeliest tokens that the forward divergence looks at. */
   topK: positive.max(4096).default(64),
-  /** Asks the teacher about all data once, before training, and keeps its likeliest tokens on disk. */
-  ahead: z.boolean().default(false),
 })
 
 const judge = z
