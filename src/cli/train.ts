@@ -102,9 +102,7 @@ async function runTraining(context: Context, path: string, flags: Flags): Promis
     })
     line.end()
     if (result.finished)
-      err.write(
-        `${err.paint("green", "✓")} ${oneLine(result.path)}: try  cria chat --model ${oneLine(result.path)}\n`,
-      )
+      err.write(`${err.paint("green", "✓")} ${oneLine(result.path)}${nextOf(recipe, result.path)}\n`)
     else
       err.write(
         `Stopped after step ${count(result.step)}; ${oneLine(result.path)} has it. Go on with  cria train ${oneLine(path)} --resume\n`,
@@ -143,6 +141,14 @@ async function runSampling(
     progress.end()
     undo()
   }
+}
+
+/** What can be done with the result. */
+function nextOf({ method, adapter, model }: Recipe, path: string): string {
+  if (method === "reward") return ": a recipe with `method: sample` judges with it (judge.reward)"
+  if (adapter && !adapter.merge)
+    return `: try  cria chat --model ${oneLine(model.from ?? "")} --adapter ${oneLine(path)}`
+  return `: try  cria chat --model ${oneLine(path)}`
 }
 
 function describePlan({ err }: Context, recipe: Recipe, plan: RunPlan): void {

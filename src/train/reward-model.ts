@@ -38,6 +38,8 @@ export class RewardModel implements AsyncDisposable {
   readonly #head: Weight
   readonly #tokenizer: Tokenizer
   readonly #template: string | undefined
+  /** Ends when the scores asked for so far are there. */
+  #last: Promise<unknown> = Promise.resolve()
 
   private constructor(
     backend: Backend,
@@ -85,9 +87,16 @@ export class RewardModel implements AsyncDisposable {
   }
 
   /** The score of a conversation that ends with the assistant: higher is better. */
-  async score(messages: readonly Message[], tools: readonly Tool[], options: RenderOptions): Promise<number> {
+  score(messages: readonly Message[], tools: readonly Tool[], options: RenderOptions): Promise<number> {
     const rendering = { template: this.#template, ...options }
     const { ids } = conversationTokens(this.#tokenizer, messages, tools, rendering)
+    // one after the other: the scopes of two passes would cross
+    const score = this.#last.then(() => this.#scoreOf(ids))
+    this.#last = score.catch(() => {})
+    return score
+  }
+
+  async #scoreOf(ids: Int32Array): Promise<number> {
     const scope = this.#backend.scope()
     try {
       const batch = {
