@@ -46,8 +46,10 @@ export function addCard(program: Command, context: Context): void {
       "after",
       `
 Fields of the file with the words, all of them optional:
-  name, description, languages, licence, licenceLink, intendedUse, outOfScopeUse, limits, isNot, contact,
-  data: a list of {name, licence, source, amount, used}; evaluation: a list of {title, note, columns, rows}
+  name, description, languages, licence, licenceLink, intendedUse,
+  outOfScopeUse, limits, isNot, contact,
+  data: a list of {name, licence, source, amount, used};
+  evaluation: a list of {title, note, columns, rows}
 
 Examples:
   $ cria card ./my-model --about about.yaml
