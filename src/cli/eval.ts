@@ -28,6 +28,7 @@ export function addEval(program: Command, context: Context): void {
   const evaluate = program
     .command("eval")
     .description("Measures models on texts that they were not trained on.")
+    .addHelpText("after", `\nExamples:\n  $ cria eval bits-per-byte "held-out/*.txt" --model ./my-model`)
   evaluate
     .command("bits-per-byte")
     .summary("how well models foresee texts")
