@@ -11,6 +11,7 @@ export {
   energyFile,
   EnergyMeter,
   type EnergyOptions,
+  energyOfHours,
   type EnergyReport,
   energyReportSchema,
   readEnergy,

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { z } from "zod"
 import { InvalidFileError } from "../errors/index.js"
 import { writeFileAtomically } from "../formats/write-file.js"
-import { type EmissionFactor, footprint, worldGrid } from "./factors.js"
+import { type EmissionFactor, type Footprint, footprint, worldGrid } from "./factors.js"
 import { type EnergyCounter, openNvml, openRapl } from "./power.js"
 
 /** The name of the file beside every checkpoint. */
@@ -86,26 +86,23 @@ export class EnergyMeter {
 
   /** Everything so far, earlier parts included. */
   async report(): Promise<EnergyReport> {
-    const { usageEffectiveness = 1, location = worldGrid, market = location } = this.#options
     const { sums, methods } = await this.#sums()
+    const own = reportOf(sums, methods, this.#options)
     const before = this.#before
-    const total = (name: keyof Sums) => sums[name] + (before?.[name] ?? 0)
-    const own = footprint(sums.deviceKilowattHours, usageEffectiveness, location, market)
+    if (before === undefined) return own
+    const total = (name: keyof Sums | keyof Footprint) => own[name] + before[name]
     return {
-      version: 1,
+      ...own,
       hours: total("hours"),
       processorHours: total("processorHours"),
       acceleratorHours: total("acceleratorHours"),
       deviceKilowattHours: total("deviceKilowattHours"),
       // Earlier parts keep the factors that they had.
-      kilowattHours: own.kilowattHours + (before?.kilowattHours ?? 0),
-      locationBasedKilograms: own.locationBasedKilograms + (before?.locationBasedKilograms ?? 0),
-      marketBasedKilograms: own.marketBasedKilograms + (before?.marketBasedKilograms ?? 0),
-      usageEffectiveness,
-      location,
-      market,
-      methods: [...new Set([...(before?.methods ?? []), ...methods])],
-      processors: [...new Set([...(before?.processors ?? []), processorName()])],
+      kilowattHours: total("kilowattHours"),
+      locationBasedKilograms: total("locationBasedKilograms"),
+      marketBasedKilograms: total("marketBasedKilograms"),
+      methods: [...new Set([...before.methods, ...own.methods])],
+      processors: [...new Set([...before.processors, ...own.processors])],
     }
   }
 
@@ -125,15 +122,9 @@ export class EnergyMeter {
       joules += await this.#rapl.read()
       methods.push(`measured: ${this.#rapl.description}, other programs on the machine included`)
     } else {
-      const threads = cpus().length
-      const { processorWatts } = this.#options
-      const watts = processorWatts === undefined ? assumedThreadWatts : processorWatts / threads
+      const { watts, basis } = threadPower(this.#options)
       joules += processorHours * 3600 * watts
-      methods.push(
-        processorWatts === undefined
-          ? `estimated: processor time times ${assumedThreadWatts} W a hardware thread, an assumption; the counters of the processor cannot be read here`
-          : `estimated: processor time as a share of ${threads} hardware threads times ${processorWatts} W, the stated power of the processor`,
-      )
+      methods.push(`estimated: processor time times ${basis}`)
     }
     if (this.#nvml) {
       joules += await this.#nvml.read()
@@ -141,6 +132,48 @@ export class EnergyMeter {
     }
     const acceleratorHours = this.#nvml ? hours * this.#nvml.devices : 0
     return { sums: { hours, processorHours, acceleratorHours, deviceKilowattHours: joules / 3.6e6 }, methods }
+  }
+}
+
+/** Power of one busy hardware thread, in watts, and what that rests on. */
+function threadPower({ processorWatts }: EnergyOptions): { watts: number; basis: string } {
+  const threads = cpus().length
+  if (processorWatts === undefined)
+    return {
+      watts: assumedThreadWatts,
+      basis: `${assumedThreadWatts} W a hardware thread, an assumption; the counters of the processor cannot be read here`,
+    }
+  const watts = processorWatts / threads
+  return {
+    watts,
+    basis: `${processorWatts} W, the stated power of the processor, for its ${threads} hardware threads`,
+  }
+}
+
+/** A report of hours that no meter has watched, with all of the threads at work. */
+export function energyOfHours(hours: number, threads: number, options: EnergyOptions = {}): EnergyReport {
+  const { watts, basis } = threadPower(options)
+  const processorHours = hours * threads
+  const sums = {
+    hours,
+    processorHours,
+    acceleratorHours: 0,
+    deviceKilowattHours: (processorHours * watts) / 1000,
+  }
+  return reportOf(sums, [`estimated: hours by the clock times ${threads} threads times ${basis}`], options)
+}
+
+function reportOf(sums: Sums, methods: string[], options: EnergyOptions): EnergyReport {
+  const { usageEffectiveness = 1, location = worldGrid, market = location } = options
+  return {
+    version: 1,
+    ...sums,
+    ...footprint(sums.deviceKilowattHours, usageEffectiveness, location, market),
+    usageEffectiveness,
+    location,
+    market,
+    methods,
+    processors: [processorName()],
   }
 }
 

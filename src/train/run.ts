@@ -46,7 +46,17 @@ export async function train(recipe: Recipe, options: RunOptions): Promise<RunRes
       onTokens: (source, done, total) => options.onPrepare?.(`tokenizing ${source}`, done, total),
     })
     try {
-      const record = await StageRecord.open(recipe, origin, saved?.path)
+      const record = await StageRecord.open(
+        recipe,
+        origin,
+        saved && {
+          checkpoint: saved.path,
+          step: saved.state.step,
+          seconds: saved.state.seconds,
+          threads: backend.threads,
+          log: runFolder.metrics,
+        },
+      )
       try {
         const run = new Run(recipe, options, runFolder, backend, start, prepared, data, context, record)
         return await run.execute(saved?.state)

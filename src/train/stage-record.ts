@@ -1,9 +1,21 @@
 // What a run leaves about itself beside every checkpoint (Node only): its energy, and its entry in the record of the stages
 // that the model went through, from which model cards are written.
+import { readFile } from "node:fs/promises"
 import { readStages, type Stage, writeStages } from "../card/index.js"
-import { EnergyMeter, readEnergy, writeEnergy } from "../energy/index.js"
+import { EnergyMeter, energyOfHours, readEnergy, writeEnergy } from "../energy/index.js"
 import type { Recipe } from "./recipe/schema.js"
 import type { MeasureLine, RunPlan } from "./run-events.js"
+
+/** What a run that goes on has been before. */
+export interface ResumedRun {
+  readonly checkpoint: string
+  readonly step: number
+  /** Time that its steps took. */
+  readonly seconds: number
+  readonly threads: number
+  /** Its log of metrics. */
+  readonly log: string
+}
 
 export class StageRecord {
   readonly #recipe: Recipe
@@ -12,28 +24,27 @@ export class StageRecord {
   #before: Stage["before"]
   #after: Stage["after"]
 
-  private constructor(
-    recipe: Recipe,
-    earlier: readonly Stage[],
-    before: Stage["before"],
-    meter: EnergyMeter,
-  ) {
+  private constructor(recipe: Recipe, earlier: readonly Stage[], meter: EnergyMeter) {
     this.#recipe = recipe
     this.#earlier = earlier
-    this.#before = before
     this.#meter = meter
   }
 
-  /** `origin` is the model that the run began with, `checkpoint` what it goes on from: hours and energy go on there. */
+  /** `origin` is the model that the run began with, `resumed` what it goes on from: hours and energy go on there. */
   static async open(
     recipe: Recipe,
     origin: string | undefined,
-    checkpoint: string | undefined,
+    resumed: ResumedRun | undefined,
   ): Promise<StageRecord> {
     const earlier = origin === undefined ? [] : await readStages(origin)
-    const own = checkpoint === undefined ? undefined : (await readStages(checkpoint)).at(-1)
-    const counted = checkpoint === undefined ? undefined : await readEnergy(checkpoint)
-    return new StageRecord(recipe, earlier, own?.before, await EnergyMeter.start(recipe.energy, counted))
+    // A checkpoint without a report is from before there was a meter.
+    const counted =
+      resumed &&
+      ((await readEnergy(resumed.checkpoint)) ??
+        energyOfHours(resumed.seconds / 3600, resumed.threads, recipe.energy))
+    const record = new StageRecord(recipe, earlier, await EnergyMeter.start(recipe.energy, counted))
+    if (resumed) for (const line of await measuresIn(resumed.log, resumed.step)) record.measured(line)
+    return record
   }
 
   measured({ step, sources }: MeasureLine): void {
@@ -71,6 +82,20 @@ export class StageRecord {
   close(): void {
     this.#meter.stop()
   }
+}
+
+/** The measurements of a log up to a step; lines of other kinds, and one that was cut off, are passed over. */
+async function measuresIn(log: string, step: number): Promise<MeasureLine[]> {
+  const lines = (await readFile(log, "utf8").catch(() => "")).split("\n")
+  return lines.flatMap((line) => {
+    if (!line.includes('"validation"')) return []
+    try {
+      const measure = JSON.parse(line) as MeasureLine
+      return measure.step <= step ? [measure] : []
+    } catch {
+      return []
+    }
+  })
 }
 
 /** The numbers of a recipe that a reader of its card wants to know. */
