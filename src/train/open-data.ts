@@ -17,6 +17,7 @@ import { InvalidOptionError } from "../errors/index.js"
 import { holdOut } from "./held-out.js"
 import type { PackingOptions } from "./packing.js"
 import type { Recipe } from "./recipe/schema.js"
+import { TeacherStore, type Teaching } from "./teacher-store.js"
 
 /** How the examples of files become records. What it depends on beside the files is said in `key`. */
 export interface RecordReader {
@@ -27,6 +28,8 @@ export interface RecordReader {
 export interface DataHooks {
   /** A source is being tokenized, which takes a while in a first run; in bytes of its files. */
   readonly onTokens?: (source: string, done: number, total: number) => void
+  /** A teacher is being asked, in shards of its answers. */
+  readonly onTeacher?: (source: string, done: number, total: number) => void
   readonly signal?: AbortSignal
 }
 
@@ -52,9 +55,10 @@ export async function openData(
   cache: string,
   reader: RecordReader,
   hooks: DataHooks = {},
+  teaching?: Teaching,
 ): Promise<Data> {
   await mkdir(cache, { recursive: true })
-  const open: TokenCache[] = []
+  const open: { close(): Promise<void> }[] = []
   try {
     const filesOf = (paths: readonly string[]) => dataFiles(paths.map((path) => resolve(folder, path)))
     const sources: DataSource[] = []
@@ -63,7 +67,10 @@ export async function openData(
       const name = given ?? nameOf(files[0].path)
       const store = await cached(name, files, cache, reader, hooks)
       open.push(store)
-      return { name, store }
+      if (!teaching) return { name, store }
+      const taught = await taughtStore(name, store, cache, teaching, hooks)
+      open.push(taught)
+      return { name, store: taught }
     }
     for (const { name: given, files, weight } of data.sources) {
       const { name, store } = await add(given, files)
@@ -145,6 +152,21 @@ async function cached(
   const onRead = (bytes: number) => onTokens?.(name, (done += bytes), total)
   await writeTokenCache(path, fingerprint, reader.read(files, { onRead, signal }))
   return TokenCache.open(path)
+}
+
+/** A source with what the teacher says about it. */
+function taughtStore(
+  name: string,
+  store: TokenCache,
+  cache: string,
+  teaching: Teaching,
+  { onTeacher, signal }: DataHooks,
+): Promise<TeacherStore> {
+  const fingerprint = createHash("sha256").update(`${store.fingerprint} ${teaching.key}`).digest("hex")
+  return TeacherStore.open(store, join(cache, `${name}-${fingerprint.slice(0, 12)}.teacher`), teaching, {
+    onShard: (done, total) => onTeacher?.(name, done, total),
+    signal,
+  })
 }
 
 /** How records of a run are packed. */

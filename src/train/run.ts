@@ -41,10 +41,15 @@ export async function train(recipe: Recipe, options: RunOptions): Promise<RunRes
     const context = Math.min(recipe.data.context ?? 1024, start.trainable.config.contextLength)
     const cache = recipe.data.cache === undefined ? undefined : resolve(options.folder, recipe.data.cache)
     const reader = prepared.reader(context)
-    const data = await openData(recipe, options.folder, cache ?? resolve(runFolder.path, "data"), reader, {
+    const hooks = {
       signal: options.signal,
-      onTokens: (source, done, total) => options.onPrepare?.(`tokenizing ${source}`, done, total),
-    })
+      onTokens: (source: string, done: number, total: number) =>
+        options.onPrepare?.(`tokenizing ${source}`, done, total),
+      onTeacher: (source: string, done: number, total: number) =>
+        options.onPrepare?.(`asking the teacher about ${source}`, done, total),
+    }
+    const tokens = cache ?? resolve(runFolder.path, "data")
+    const data = await openData(recipe, options.folder, tokens, reader, hooks, prepared.teaching)
     try {
       const record = await StageRecord.open(
         recipe,

@@ -1,4 +1,5 @@
 // From a recipe to its method: the loss, how its data are read and packed, what is said of a measurement (Node only).
+import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
 import { readExamples } from "../../data/index.js"
 import { InvalidOptionError } from "../../errors/index.js"
@@ -11,6 +12,8 @@ import type { RecordReader } from "../open-data.js"
 import type { PackedBatch } from "../packing.js"
 import type { TrainingBackend } from "../parameters.js"
 import type { Recipe } from "../recipe/schema.js"
+import type { Teaching } from "../teacher-store.js"
+import { askTeacher } from "../ask-teacher.js"
 import type { Start } from "../start.js"
 import { documentRecords, tokenBytes } from "../text-records.js"
 import type { Measurement } from "../trainer.js"
@@ -28,6 +31,8 @@ export interface PreparedMethod {
   readonly withLast?: boolean
   /** How files become records of at most `context` rows. */
   reader(context: number): RecordReader
+  /** A teacher that is asked about all data ahead of training. */
+  readonly teaching?: Teaching
   /** Figures of a measurement beside the loss. */
   describe(measurement: Measurement): Record<string, number>
 }
@@ -56,14 +61,20 @@ export async function prepareMethod(
         describe: bitsPerByte,
       }
     case "distill": {
-      const { from, weights, ...options } = recipe.teacher
-      const teacher = await frozen(resolve(folder, from), backend, weights)
+      const { from, weights, ahead, ...options } = recipe.teacher
+      const path = resolve(folder, from)
+      const teacher = await frozen(path, backend, weights)
+      if (ahead && options.divergence === "reverse")
+        throw new InvalidOptionError(
+          "teacher.ahead keeps the likeliest tokens only; the reverse divergence needs all: leave one out",
+        )
       return {
         method: distill({
           ...options,
-          teacher: (batch) => forward(backend, teacher, batch),
+          teacher: ahead ? undefined : (batch) => forward(backend, teacher, batch),
           bytesOf: tokenBytes(tokenizer),
         }),
+        teaching: ahead ? await teachingOf(recipe, path, teacher, backend) : undefined,
         divides: recipe.examples === "text",
         reader: recipe.examples === "text" ? textReader(start) : chatReader(recipe, start),
         describe: bitsPerByte,
@@ -96,6 +107,22 @@ export async function prepareMethod(
         describe: ({ more }) => more,
       }
     }
+  }
+}
+
+/** How the teacher is asked ahead of training; its name holds what says which model it is. */
+async function teachingOf(
+  { teacher: { topK, temperature }, batch }: Extract<Recipe, { method: "distill" }>,
+  path: string,
+  teacher: Model,
+  backend: TrainingBackend,
+): Promise<Teaching> {
+  const k = Math.min(topK, teacher.config.vocabularySize)
+  const { mtimeMs } = await stat(path)
+  return {
+    key: `${path} ${mtimeMs} ${k} ${temperature}`,
+    k,
+    ask: (records) => askTeacher(backend, teacher, records, { k, temperature, rows: batch.microTokens }),
   }
 }
 

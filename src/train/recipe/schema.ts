@@ -210,6 +210,8 @@ const teacher = z.strictObject({
   temperature: z.number().positive().max(100).default(1),
   /** Likeliest tokens that the forward divergence looks at. */
   topK: positive.max(4096).default(64),
+  /** Asks the teacher about all data once, before training, and keeps its likeliest tokens on disk: 8 topK bytes a token. */
+  ahead: z.boolean().default(false),
 })
 
 const judge = z
