@@ -9,7 +9,7 @@ const script = fileURLToPath(new URL("../scripts/test-native-kernels.mjs", impor
 const variants = execFileSync(process.execPath, [script, "--list"], { encoding: "utf8" }).trim().split("\n")
 const cannotRun = 77
 
-test.for(variants)("kernels: %s", { timeout: 300_000 }, async (variant, context) => {
+test.for(variants)("kernels: %s", { timeout: 600_000 }, async (variant, context) => {
   const { code, output } = await promisify(execFile)(process.execPath, [script, variant]).then(
     ({ stdout }) => ({ code: 0, output: stdout }),
     (error: { code: number; stdout: string; stderr: string }) => ({
