@@ -5,6 +5,7 @@ import { type Command, Option } from "commander"
 import type { DataFile } from "../data/index.js"
 import { InvalidFileError } from "../errors/index.js"
 import type { TextScore } from "../eval/index.js"
+import type { Checkpoint } from "../formats/node.js"
 import type { Context } from "./context.js"
 import { UsageError } from "./failure.js"
 import { bytes, count, duration, oneLine, table } from "./format.js"
@@ -96,8 +97,12 @@ async function bitsPerByte(context: Context, paths: readonly string[], flags: Fl
   const { dataFiles } = await import("../data/index.js")
   const texts = await textsOf(await dataFiles(paths), flags, context.lifetime.signal)
   const start = performance.now()
+  // All are opened before the first is measured: a wrong name is told at once.
+  const checkpoints: Checkpoint[] = []
+  for (const { source } of models) checkpoints.push(await openSource(context, source))
   const scores: Scores[] = []
-  for (const { name, source } of models) scores.push(await scoreModel(context, name, source, texts, flags))
+  for (const [i, { name }] of models.entries())
+    scores.push(await scoreModel(context, name, checkpoints[i], texts, flags))
 
   const groups = [...texts.keys()]
   const rate = (score: TextScore | undefined) =>
@@ -161,7 +166,7 @@ async function textsOf(
 async function scoreModel(
   context: Context,
   name: string,
-  source: string,
+  checkpoint: Checkpoint,
   texts: ReadonlyMap<string, readonly string[]>,
   flags: Flags,
 ): Promise<Scores> {
@@ -170,7 +175,6 @@ async function scoreModel(
   const { addScores, noScore, scoreText } = await import("../eval/index.js")
   const { loadModel } = await import("../model/checkpoint.js")
   const { readTokenizer } = await import("../engine/load-model.js")
-  const checkpoint = await openSource(context, source)
   const tokenizer = readTokenizer(checkpoint)
   const backend = await createBackend(flags.backend)
   const progress = startProgress(err)
