@@ -38,7 +38,7 @@ class Models {
     if (where === "browser" && model === demoName) await this.useDemo()
     else if (where === "browser" && wanted) await this.useKept(wanted.name)
     else if (served) await this.useServer(served)
-    else await this.useDemo() // a page without a server's model answers all the same
+    else if (!this.keyNeeded) await this.useDemo() // a page without a server's model answers all the same
     this.ready = true
   }
 
