@@ -13,6 +13,8 @@ import { parseArgs, promisify } from "node:util"
 import { median, writeSection } from "./results.js"
 
 interface Measured {
+  /** Of Cria: what computed, such as "native: avx2, 2 threads". */
+  backend?: string
   prefill: { tokens: number; tokensPerSecond: number }[]
   decode: { depth: number; tokensPerSecond: number }[]
   loadMilliseconds: number
@@ -72,12 +74,13 @@ const nodeVersion = (await promisify(execFile)(values.node, ["--version"])).stdo
 const peerVersion = JSON.parse(
   await readFile(here("peers/node_modules/node-llama-cpp/package.json"), "utf8"),
 ) as { version: string }
+const backend = runs.cria[0].backend?.split(":")[0]
 const table = [
-  `## ${basename(model)}, ${values.threads} threads, Node ${nodeVersion}`,
+  `## ${basename(model)}, ${values.threads} threads, ${backend}, Node ${nodeVersion}`,
   "",
   `Medians of ${values.rounds} alternating runs, ${new Date().toISOString().slice(0, 10)}, ${cpus()[0].model.trim()} (${arch()}), node-llama-cpp ${peerVersion.version}.`,
   "",
-  "| | cria (wasm) | node-llama-cpp | ratio |",
+  `| | cria (${backend}) | node-llama-cpp | ratio |`,
   "| --- | --- | --- | --- |",
   ...runs.cria[0].prefill.map(({ tokens }, i) =>
     row(`prefill of ${tokens}, tok/s`, (run) => run.prefill[i].tokensPerSecond),
