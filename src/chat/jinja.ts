@@ -62,8 +62,7 @@ export function renderTemplate(
   if (longestSpaceRun(template) > maxSpaceRun)
     throw new InvalidFileError(`the chat template has more than ${maxSpaceRun} spaces or line ends in a row`)
   try {
-    const program = parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }))
-    markOutputs(program)
+    const program = parsed(template)
     const environment = new Environment() as Scope
     const interpreter = new BoundedInterpreter(environment, template.length, limits)
     const globals = { ...functions(interpreter, now), ...variables }
@@ -77,6 +76,18 @@ export function renderTemplate(
         : (error as Error).message.slice(0, 300)
     throw new InvalidFileError(`the chat template cannot be rendered: ${reason}`, { cause: error })
   }
+}
+
+/** The last template and its program: one that is used again and again is parsed once. */
+let last: { template: string; program: ReturnType<typeof parse> } | undefined
+
+function parsed(template: string): ReturnType<typeof parse> {
+  if (last?.template !== template) {
+    const program = parse(tokenize(template, { lstrip_blocks: true, trim_blocks: true }))
+    markOutputs(program)
+    last = { template, program }
+  }
+  return last.program
 }
 
 function longestSpaceRun(text: string): number {

@@ -57,6 +57,9 @@ describe.each(formats)("conversations, %s", (_, format) => {
     const [last] = chatRecord(tokenizer, { messages: conversation, tools: [], place }, options, "last")
     expect(counted(last)).toEqual(["Now we talk.<|eot_id|>"])
     expect(last.ids).toEqual(sequence.ids)
+    const [whole] = chatRecord(tokenizer, { messages: conversation, tools: [], place }, options, "everything")
+    expect(whole.loss.every((counts) => counts === 1)).toBe(true)
+    expect(whole.ids).toEqual(sequence.ids)
   })
 
   test("texts never become special tokens", () => {

@@ -17,8 +17,8 @@ import type { Tokenizer } from "../tokenizer/index.js"
 /** How conversations are written: as `chat` writes them, without what only inference needs. */
 export type RenderOptions = Omit<ChatOptions, "addGenerationPrompt" | "continueLast" | "tools">
 
-/** Which turns of the assistant the loss counts. */
-export type CountedTurns = "all" | "last"
+/** What the loss counts: all turns of the assistant, the last of them, or every token of the conversation. */
+export type CountedTurns = "all" | "last" | "everything"
 
 /** The parts of a conversation, each with whether the loss counts it. */
 interface Stretch {
@@ -47,8 +47,8 @@ export function conversationTokens(
     if (role !== "assistant") continue
     const prompt = render(i, true)
     const whole = render(i + 1, false)
-    stretches.push({ parts: after(prompt, done), counts: false })
-    stretches.push({ parts: after(whole, prompt), counts: counted === "all" || i === last })
+    stretches.push({ parts: after(prompt, done), counts: counted === "everything" })
+    stretches.push({ parts: after(whole, prompt), counts: counted !== "last" || i === last })
     done = whole
   }
   const ids: number[] = []

@@ -25,6 +25,9 @@ export interface RecordReader {
   read(files: readonly DataFile[], options: ReadOptions): AsyncIterable<TokenRecord>
 }
 
+/** What the files of a source hold, where its method takes several; undefined is what the method learns from. */
+export type SourceExamples = Recipe["data"]["sources"][number]["examples"]
+
 export interface DataHooks {
   /** A source is being tokenized, which takes a while in a first run; in bytes of its files. */
   readonly onTokens?: (source: string, done: number, total: number) => void
@@ -53,7 +56,7 @@ export async function openData(
   { data, seed }: Pick<Recipe, "data" | "seed">,
   folder: string,
   cache: string,
-  reader: RecordReader,
+  readerOf: (examples: SourceExamples) => RecordReader,
   hooks: DataHooks = {},
   teaching?: Teaching,
 ): Promise<Data> {
@@ -62,22 +65,22 @@ export async function openData(
   try {
     const filesOf = (paths: readonly string[]) => dataFiles(paths.map((path) => resolve(folder, path)))
     const sources: DataSource[] = []
-    const add = async (given: string | undefined, paths: readonly string[]) => {
+    const add = async (given: string | undefined, paths: readonly string[], examples: SourceExamples) => {
       const files = await filesOf(paths)
       const name = given ?? nameOf(files[0].path)
-      const store = await cached(name, files, cache, reader, hooks)
+      const store = await cached(name, files, cache, readerOf(examples), hooks)
       open.push(store)
       if (!teaching) return { name, store }
       const taught = await taughtStore(name, store, cache, teaching, hooks)
       open.push(taught)
       return { name, store: taught }
     }
-    for (const { name: given, files, weight } of data.sources) {
-      const { name, store } = await add(given, files)
+    for (const { name: given, files, examples, weight } of data.sources) {
+      const { name, store } = await add(given, files, examples)
       sources.push({ name, weight, ...holdOut(store, data.validationFiles ? 0 : data.validation, seed) })
     }
     for (const { path } of await filesOf(data.validationFiles ?? [])) {
-      const { name, store } = await add(`held-out-${nameOf(path)}`, [path])
+      const { name, store } = await add(`held-out-${nameOf(path)}`, [path], undefined)
       sources.push({ name, weight: 0, training: store, heldOut: store })
     }
     const tokens = sources.reduce(

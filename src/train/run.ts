@@ -8,7 +8,7 @@ import type { PackedBatch } from "./packing.js"
 import { Batches, packAll } from "./packing.js"
 import type { BatchCursor } from "./packing.js"
 import { prepareMethod, type PreparedMethod } from "./methods/index.js"
-import { type Data, mixtureOf, openData, packingOf } from "./open-data.js"
+import { type Data, mixtureOf, openData, packingOf, type SourceExamples } from "./open-data.js"
 import { openStart } from "./open-start.js"
 import { countParameters, type TrainingBackend } from "./parameters.js"
 import { scheduleOf } from "./recipe/schedule-of.js"
@@ -40,7 +40,7 @@ export async function train(recipe: Recipe, options: RunOptions): Promise<RunRes
     const prepared = await prepareMethod(recipe, options.folder, start, backend)
     const context = Math.min(recipe.data.context ?? 1024, start.trainable.config.contextLength)
     const cache = recipe.data.cache === undefined ? undefined : resolve(options.folder, recipe.data.cache)
-    const reader = prepared.reader(context)
+    const readerOf = (examples: SourceExamples) => prepared.reader(context, examples)
     const hooks = {
       signal: options.signal,
       onTokens: (source: string, done: number, total: number) =>
@@ -49,7 +49,7 @@ export async function train(recipe: Recipe, options: RunOptions): Promise<RunRes
         options.onPrepare?.(`asking the teacher about ${source}`, done, total),
     }
     const tokens = cache ?? resolve(runFolder.path, "data")
-    const data = await openData(recipe, options.folder, tokens, reader, hooks, prepared.teaching)
+    const data = await openData(recipe, options.folder, tokens, readerOf, hooks, prepared.teaching)
     try {
       const record = await StageRecord.open(
         recipe,

@@ -1,26 +1,24 @@
 // From a recipe to its method: the loss, how its data are read and packed, what is said of a measurement (Node only).
 import { stat } from "node:fs/promises"
 import { resolve } from "node:path"
-import { readExamples } from "../../data/index.js"
 import { InvalidOptionError } from "../../errors/index.js"
 import { openCheckpoint } from "../../formats/disk-folder.js"
 import { loadModel } from "../../model/checkpoint.js"
 import { forward, type Model } from "../../model/llama.js"
 import type { WeightKind } from "../../weights/kind.js"
-import { chatRecord, preferenceRecord, type RenderOptions } from "../chat-records.js"
-import type { RecordReader } from "../open-data.js"
 import type { PackedBatch } from "../packing.js"
 import type { TrainingBackend } from "../parameters.js"
 import type { Recipe } from "../recipe/schema.js"
 import type { Teaching } from "../teacher-store.js"
 import { askTeacher } from "../ask-teacher.js"
 import type { Start } from "../start.js"
-import { documentRecords, tokenBytes } from "../text-records.js"
+import { tokenBytes } from "../text-records.js"
 import type { Measurement } from "../trainer.js"
 import { distill } from "./distill.js"
 import type { Method } from "./method.js"
 import { nextToken } from "./next-token.js"
 import { preference } from "./preference.js"
+import { hasChats, mixedReader, preferenceReader, type ReaderOf } from "./readers.js"
 import { reward } from "./reward.js"
 
 export interface PreparedMethod {
@@ -30,7 +28,7 @@ export interface PreparedMethod {
   /** Whether the last token of a sequence goes through the model too. */
   readonly withLast?: boolean
   /** How files become records of at most `context` rows. */
-  reader(context: number): RecordReader
+  readonly reader: ReaderOf
   /** A teacher that is asked about all data ahead of training. */
   readonly teaching?: Teaching
   /** Figures of a measurement beside the loss. */
@@ -49,15 +47,15 @@ export async function prepareMethod(
     case "pretrain":
       return {
         method: nextToken(tokenBytes(tokenizer)),
-        divides: true,
-        reader: textReader(start),
+        divides: !hasChats(recipe),
+        reader: mixedReader(recipe, start, "text"),
         describe: bitsPerByte,
       }
     case "sft":
       return {
         method: nextToken(tokenBytes(tokenizer)),
         divides: false,
-        reader: chatReader(recipe, start),
+        reader: mixedReader(recipe, start, "chat"),
         describe: bitsPerByte,
       }
     case "distill": {
@@ -75,8 +73,8 @@ export async function prepareMethod(
           bytesOf: tokenBytes(tokenizer),
         }),
         teaching: ahead ? await teachingOf(recipe, path, teacher, backend) : undefined,
-        divides: recipe.examples === "text",
-        reader: recipe.examples === "text" ? textReader(start) : chatReader(recipe, start),
+        divides: !hasChats(recipe),
+        reader: mixedReader(recipe, start, "text"),
         describe: bitsPerByte,
       }
     }
@@ -147,50 +145,6 @@ function referenceModel(
   if (path === undefined)
     throw new InvalidOptionError("dpo compares with a reference: give model.from, or preference.reference")
   return frozen(path, backend, "auto")
-}
-
-const textReader =
-  ({ tokenizer, tokenizerKey }: Start): PreparedMethod["reader"] =>
-  (context) => ({
-    key: `text ${context} ${tokenizerKey}`,
-    read: (files, options) => documentRecords(tokenizer, readExamples("text", files, options), context),
-  })
-
-type ChatRecipe = Extract<Recipe, { chat: unknown }>
-
-const renderingOf = ({ chat }: ChatRecipe, { chatTemplate }: Start): RenderOptions => {
-  const { dateLines, date, toolsIn, toolStyle } = chat
-  return { dateLines, date, toolsIn, toolStyle, template: chatTemplate }
-}
-
-function chatReader(recipe: ChatRecipe, start: Start): PreparedMethod["reader"] {
-  const { tokenizer, tokenizerKey } = start
-  const rendering = renderingOf(recipe, start)
-  const { turns } = recipe.chat
-  return (context) => ({
-    key: `chat ${context} ${tokenizerKey} ${JSON.stringify([rendering, turns])}`,
-    async *read(files, options) {
-      for await (const example of readExamples("chat", files, options)) {
-        const record = chatRecord(tokenizer, example, rendering, turns)
-        if (record[0].ids.length <= Math.min(context, recipe.batch.microTokens)) yield record
-      }
-    },
-  })
-}
-
-function preferenceReader(recipe: ChatRecipe, start: Start): PreparedMethod["reader"] {
-  const { tokenizer, tokenizerKey } = start
-  const rendering = renderingOf(recipe, start)
-  return (context) => ({
-    key: `preference ${context} ${tokenizerKey} ${JSON.stringify(rendering)}`,
-    async *read(files, options) {
-      for await (const example of readExamples("preference", files, options)) {
-        const record = preferenceRecord(tokenizer, example, rendering)
-        const fits = record.every(({ ids }) => ids.length <= Math.min(context, recipe.batch.microTokens / 2))
-        if (fits) yield record
-      }
-    },
-  })
 }
 
 function bitsPerByte({ loss, more }: Measurement): Record<string, number> {

@@ -58,6 +58,8 @@ const source = z.strictObject({
     .optional(),
   /** Files by path; `*` stands for any part of a name. */
   files: paths,
+  /** What the files hold. Default: what the method learns from, `text` to pretrain and to distill, `chat` for sft. */
+  examples: z.enum(["text", "chat"]).optional(),
   /** Factor on the source's share of the tokens. */
   weight: z.number().positive().max(1e6).default(1),
 })
@@ -195,8 +197,8 @@ const chat = z.strictObject({
   date: z.string().max(200).default("26 Jul 2024"),
   toolsIn: z.enum(["system", "user"]).optional(),
   toolStyle: z.enum(["json", "pythonic"]).optional(),
-  /** Which turns of the assistant are learned. */
-  turns: z.enum(["all", "last"]).default("all"),
+  /** What is learned: all turns of the assistant, the last, or every token. Default: every token to pretrain, else all. */
+  turns: z.enum(["all", "last", "everything"]).optional(),
 })
 const conversations = { ...run, chat: chat.prefault({}) }
 
@@ -229,13 +231,9 @@ const judge = z
   )
 
 const methods = [
-  z.strictObject({ method: z.literal("pretrain"), ...run }),
-  z.strictObject({
-    method: z.literal("distill"),
-    ...conversations,
-    examples: z.enum(["text", "chat"]).default("text"),
-    teacher,
-  }),
+  /** Text, and conversations of which every token is learned. */
+  z.strictObject({ method: z.literal("pretrain"), ...conversations }),
+  z.strictObject({ method: z.literal("distill"), ...conversations, teacher }),
   z.strictObject({ method: z.literal("sft"), ...conversations }),
   z.strictObject({ method: z.literal("reward"), ...conversations }),
   z.strictObject({
