@@ -202,9 +202,14 @@ describe("tools", () => {
     }
     expect(await stream.text).toBe("Blue twice.")
     expect(ids.size).toBe(2)
-    expect(types.filter((type) => type.startsWith("tool-input") || type === "tool-call").slice(0, 4)).toEqual(
-      ["tool-input-start", "tool-input-delta", "tool-input-end", "tool-call"],
-    )
+    const ofCalls = types.filter((type) => type.startsWith("tool-input") || type === "tool-call")
+    expect(ofCalls.filter((type) => type === "tool-input-delta").length).toBeGreaterThan(4)
+    expect(ofCalls.filter((type, i) => type !== ofCalls[i - 1]).slice(0, 4)).toEqual([
+      "tool-input-start",
+      "tool-input-delta",
+      "tool-input-end",
+      "tool-call",
+    ])
     expect(cities).toEqual(["Bern", "Bern", "Bern"])
     const [, assistant, answered] = asked[1].messages
     expect(assistant).toMatchObject({ toolCalls: [{ name: "weather", arguments: { city: "Bern" } }] })

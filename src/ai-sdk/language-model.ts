@@ -11,7 +11,7 @@ import type {
   LanguageModelV3Usage,
   SharedV3Warning,
 } from "@ai-sdk/provider"
-import type { ToolCall } from "../chat/index.js"
+import type { ToolCall, ToolCallDelta } from "../chat/index.js"
 import { newId } from "../engine/api-values.js"
 import type { Llama } from "../engine/llama.js"
 import type { FinishReason, Piece, Usage } from "../engine/options.js"
@@ -78,9 +78,13 @@ export class CriaLanguageModel implements LanguageModelV3 {
     yield { type: "response-metadata", id: newId("cria-"), timestamp: new Date(), modelId: this.modelId }
     const id = "text-0"
     let writing = false
+    const calls = new CallParts()
     try {
       for (let next = first; !next.done; next = await rest.next()) {
-        const { text, toolCalls, finishReason, usage } = next.value
+        const { text: shown, toolCallDeltas = [], toolCalls = [], finishReason, usage } = next.value
+        for (const delta of toolCallDeltas) yield* calls.parts(delta)
+        // the text of a call that was begun but cannot be read to its end was written already
+        const text = finishReason && calls.count > toolCalls.length ? "" : shown
         if (text !== "") {
           if (!writing) yield { type: "text-start", id }
           writing = true
@@ -88,7 +92,7 @@ export class CriaLanguageModel implements LanguageModelV3 {
         }
         if (!finishReason) continue
         if (writing) yield { type: "text-end", id }
-        for (const call of toolCalls ?? []) yield* callParts(callPart(call))
+        yield* calls.end()
         yield { type: "finish", finishReason: reasonOf(finishReason), usage: usageOf(usage) }
       }
     } catch (error) {
@@ -107,12 +111,31 @@ const callPart = ({ name, arguments: values }: ToolCall): LanguageModelV3ToolCal
   input: JSON.stringify(values),
 })
 
-function* callParts(call: LanguageModelV3ToolCall): Generator<LanguageModelV3StreamPart> {
-  const { toolCallId: id, toolName, input } = call
-  yield { type: "tool-input-start", id, toolName }
-  yield { type: "tool-input-delta", id, delta: input }
-  yield { type: "tool-input-end", id }
-  yield call
+/** The parts of the stream that the calls of one answer are. */
+class CallParts {
+  count = 0
+  #open: { readonly id: string; readonly toolName: string; readonly inputs: string[] } | undefined;
+
+  *parts({ name, arguments: delta }: ToolCallDelta): Generator<LanguageModelV3StreamPart> {
+    if (name !== undefined) {
+      yield* this.end()
+      this.count++
+      this.#open = { id: newId("call_"), toolName: name, inputs: [] }
+      yield { type: "tool-input-start", id: this.#open.id, toolName: name }
+    }
+    if (!this.#open || delta === "") return
+    this.#open.inputs.push(delta)
+    yield { type: "tool-input-delta", id: this.#open.id, delta }
+  }
+
+  /** Ends the call that is being written; where the answer was cut off its input is no whole JSON, which the SDK reports. */
+  *end(): Generator<LanguageModelV3StreamPart> {
+    if (!this.#open) return
+    const { id, toolName, inputs } = this.#open
+    this.#open = undefined
+    yield { type: "tool-input-end", id }
+    yield { type: "tool-call", toolCallId: id, toolName, input: inputs.join("") }
+  }
 }
 
 const unified = { stop: "stop", length: "length", toolCalls: "tool-calls" } as const

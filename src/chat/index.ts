@@ -25,4 +25,5 @@ export {
   toolCallSchema,
   type ToolSchemaOptions,
 } from "./tool-schema.js"
+export type { ToolCallDelta } from "./tool-call-deltas.js"
 export { ToolCallStream, type ToolStreamState } from "./tool-stream.js"

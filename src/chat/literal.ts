@@ -173,7 +173,7 @@ export class LiteralReader {
       if (this.at >= this.text.length) this.fail("the end of a string")
       if (this.take(close)) return pieces.join("")
       if (this.text[this.at] === quote) pieces.push(this.text[this.at++])
-      else pieces.push(raw ? this.#rawEscape() : this.#escape())
+      else pieces.push(raw ? this.#rawEscape() : this.escape())
     }
   }
 
@@ -184,7 +184,7 @@ export class LiteralReader {
   }
 
   /** The character that a backslash sequence stands for; an unknown sequence stands for itself, as in Python. */
-  #escape(): string {
+  escape(): string {
     const letter = this.text[this.at + 1]
     if (letter === "x" || letter === "u" || letter === "U") {
       const hex = this.match(/\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8})/y)

@@ -113,7 +113,7 @@ const toolSchema = z.union([
   functionSchema,
 ])
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 

@@ -1,12 +1,9 @@
 // Arguments of a tool call against the tool's JSON schema: small slips of a model are mended ("3" for 3),
 // everything else is reported. Not a full schema validator, and knows nothing of how the call was written.
 import { LiteralReader } from "./literal.js"
-import type { ToolFunction } from "./messages.js"
+import { isObject, type ToolFunction } from "./messages.js"
 
 type Schema = Readonly<Record<string, unknown>>
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Names that Meta's and others' schemas use beside JSON schema's own. */
 const typeNames = new Map([
@@ -66,9 +63,27 @@ export function literalOf(text: string): unknown {
   }
 }
 
+/** Schemas are followed so deep. */
+const deepest = 16
+
+/**
+ * The schema by which the inside of an object, array or string is mended, undefined where it is taken as it is;
+ * "whole" where another type is asked for, so that the value has to be seen whole.
+ */
+export function schemaInside(
+  schema: unknown,
+  type: "object" | "array" | "string",
+  depth: number,
+): Schema | "whole" | undefined {
+  if (!isObject(schema) || depth > deepest) return undefined
+  const types = typesOf(schema)
+  if (types === undefined || types.includes(type)) return schema
+  return type === "string" ? "whole" : undefined
+}
+
 /** Mends one value by its schema and reports what does not fit; `place` names it in the report. */
-function mend(value: unknown, schema: unknown, place: string, problems: string[], depth = 0): unknown {
-  if (!isObject(schema) || depth > 16) return value
+export function mend(value: unknown, schema: unknown, place: string, problems: string[], depth = 0): unknown {
+  if (!isObject(schema) || depth > deepest) return value
   const types = typesOf(schema)
   let result = value
   if (types !== undefined) {

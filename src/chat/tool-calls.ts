@@ -1,9 +1,10 @@
 // Finds the tool calls in a finished turn of the model, in every form that Llama models write them.
 // Knows the tools' names and schemas, not how they are run; a turn still being written is tool-stream.ts.
+import { builtinSearches, type CallArguments, readArguments, withNames } from "./call-arguments.js"
 import { LiteralError, LiteralReader } from "./literal.js"
 import type { Tool, ToolCall, ToolFunction } from "./messages.js"
-import { toolFunction } from "./messages.js"
-import { checkArguments, literalOf, parameterNames } from "./tool-arguments.js"
+import { isObject, toolFunction } from "./messages.js"
+import { checkArguments, literalOf } from "./tool-arguments.js"
 
 /** Something about the calls of a turn that the caller should know, perhaps tell the model. */
 export interface ToolProblem {
@@ -27,20 +28,13 @@ export interface ToolCallOptions {
 
 /** The tag that stands before code and, with some models, before any call. */
 export const pythonTag = "<|python_tag|>"
-/** Tools that a model calls as `name.call(query="...")`. */
-export const builtinSearches: readonly string[] = ["brave_search", "wolfram_alpha"]
 /** More calls than this in one turn are left as text. */
-const maxCalls = 256
+export const maxCalls = 256
 
-interface RawCall {
-  name: string
-  named: Record<string, unknown>
-  positional: unknown[]
-  id?: string
+interface RawCall extends CallArguments {
+  readonly name: string
+  readonly id?: string
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * Reads the tool calls of a turn. Forms, all anchored at the start of the turn:
@@ -95,14 +89,7 @@ function finished(
   const calls = raw.map((call, index): ToolCall => {
     const tool = known.get(call.name)
     const complaints: string[] = []
-    const names = builtinSearches.includes(call.name) && tool === undefined ? ["query"] : parameterNames(tool)
-    const placed = call.positional.map((value, place) => {
-      const name = names.filter((name) => !Object.hasOwn(call.named, name))[place]
-      if (name === undefined)
-        complaints.push(`argument ${place + 1} has no name, and the schema has none for it`)
-      return [name ?? `argument_${place + 1}`, value] as const
-    })
-    const given = Object.fromEntries([...placed, ...Object.entries(call.named)])
+    const given = withNames(call.name, call, tool, complaints)
     if (tool === undefined)
       problems.push({ kind: "unknown_tool", call: index, message: `there is no tool named ${call.name}` })
     const args = tool === undefined ? given : checkArguments(given, tool, complaints)
@@ -209,30 +196,7 @@ class TurnReader {
     else if (!inList && !this.#isKnown(name)) reader.fail("the name of a tool")
     if (!reader.take("(")) reader.fail("an opening parenthesis")
     this.namesTool ||= this.#isKnown(name)
-    return { name, ...this.#arguments() }
-  }
-
-  #arguments(): { named: Record<string, unknown>; positional: unknown[] } {
-    const reader: LiteralReader = this.#reader
-    const named: [string, unknown][] = []
-    const positional: unknown[] = []
-    for (;;) {
-      reader.skipSpace()
-      if (reader.take(")")) return { named: Object.fromEntries(named), positional }
-      const keyword = reader.match(/[\p{L}_][\p{L}\p{N}_]*(?=\s{0,16}=(?!=))/uy)
-      if (keyword !== undefined) {
-        reader.skipSpace()
-        reader.take("=")
-        named.push([keyword, reader.value()])
-      } else if (reader.take("**")) {
-        const spread = reader.value()
-        if (!isObject(spread)) reader.fail("a dictionary")
-        for (const entry of Object.entries(spread)) named.push(entry)
-      } else positional.push(reader.value())
-      reader.skipSpace()
-      if (!reader.take(",") && reader.text[reader.at] !== ")") reader.fail("a comma or a closing parenthesis")
-      if (named.length + positional.length > 1024) reader.fail("at most 1024 arguments")
-    }
+    return { name, ...readArguments(reader) }
   }
 
   /** The call that a JSON object stands for; `parameters` may be left out only by a known tool. */
@@ -242,7 +206,7 @@ class TurnReader {
     const wrapped = isObject(value.function) ? value.function : value
     const name = wrapped.name ?? (typeof value.function === "string" ? value.function : undefined)
     if (typeof name !== "string" || name === "" || name.length > 128) reader.fail('an object with a "name"')
-    const key = ["parameters", "arguments"].find((key) => Object.hasOwn(wrapped, key))
+    const key = Object.keys(wrapped).find((key) => key === "parameters" || key === "arguments")
     let given: unknown = key === undefined ? {} : wrapped[key]
     if (typeof given === "string") given = literalOf(given)
     given ??= {}

@@ -1,14 +1,11 @@
 // Tells tool calls from plain text while a turn is still being written: plain text passes at once, what may
-// become a call is held back. Decides only by how a turn begins; reading the calls is tool-calls.ts.
+// become a call is held back. Decides only by how a turn begins; reading the calls is tool-calls.ts, and while they are
+// being written tool-call-deltas.ts.
+import { builtinSearches } from "./call-arguments.js"
 import type { Tool } from "./messages.js"
 import { toolFunction } from "./messages.js"
-import {
-  builtinSearches,
-  type ParsedTurn,
-  parseToolCalls,
-  pythonTag,
-  type ToolCallOptions,
-} from "./tool-calls.js"
+import { type ToolCallDelta, ToolCallReader } from "./tool-call-deltas.js"
+import { type ParsedTurn, parseToolCalls, pythonTag, type ToolCallOptions } from "./tool-calls.js"
 
 /** What the turn is so far: it may still be a call, it is collected as one, or it is text. */
 export type ToolStreamState = "undecided" | "call" | "text"
@@ -25,6 +22,7 @@ export class ToolCallStream {
   readonly #tools: readonly Tool[]
   readonly #options: ToolCallOptions
   readonly #names: readonly string[]
+  readonly #reader: ToolCallReader
   #held: string[] = []
   #start = ""
   #state: ToolStreamState = "undecided"
@@ -32,6 +30,7 @@ export class ToolCallStream {
   constructor(tools: readonly Tool[] = [], options: ToolCallOptions = {}) {
     this.#tools = tools
     this.#options = options
+    this.#reader = new ToolCallReader(new Map(tools.map(toolFunction).map((tool) => [tool.name, tool])))
     this.#names = [
       ...tools.map((tool) => toolFunction(tool).name),
       ...builtinSearches.map((name) => `${name}.call`),
@@ -46,11 +45,24 @@ export class ToolCallStream {
   push(piece: string): string {
     if (this.#state === "text") return piece
     this.#held.push(piece)
-    if (this.#state === "call") return ""
+    if (this.#state === "call") {
+      this.#reader.push(piece)
+      return ""
+    }
     this.#start += piece
     this.#state = stateOf(this.#start, this.#names)
     if (this.#state === "undecided" && this.#start.length > maxUndecided) this.#state = "text"
+    if (this.#state === "call") this.#reader.push(this.#start)
     return this.#state === "text" ? this.#release() : ""
+  }
+
+  /**
+   * What came of the calls since the last time, after `finish` all of it. A call of a known tool is passed on while it is
+   * written, with its slips mended as in the end; if the turn then cannot be read as calls, its last parts are missing
+   * and `finish` has no such call.
+   */
+  deltas(): ToolCallDelta[] {
+    return this.#reader.take()
   }
 
   /** Ends the turn: its calls, the text not yet returned by `push`, and what was wrong with the calls. */
@@ -59,9 +71,10 @@ export class ToolCallStream {
     const text = this.#release()
     this.#state = "text"
     // a short turn can end before it was decided: `f()` is complete where the stream still waited
-    return state === "text"
-      ? { calls: [], text, problems: [] }
-      : parseToolCalls(text, this.#tools, this.#options)
+    if (state === "text") return { calls: [], text, problems: [] }
+    const turn = parseToolCalls(text, this.#tools, this.#options)
+    this.#reader.finish(turn.calls)
+    return turn
   }
 
   #release(): string {

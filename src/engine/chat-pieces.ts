@@ -1,4 +1,5 @@
-// The answers of a chat: text that is a call of a tool is held back and comes out as calls in the last piece.
+// The answers of a chat: text that is a call of a tool is held back; its parts come out as they are written, and the
+// calls in the last piece.
 import { type Tool, ToolCallStream } from "../chat/index.js"
 import type { Piece } from "./options.js"
 
@@ -21,13 +22,16 @@ export async function* withToolCalls(
     const tagged = piece.token !== undefined && piece.token === tag.id
     const text = (tagged ? turn.push(tag.text) : "") + turn.push(piece.text)
     if (!piece.finishReason) {
-      yield { ...piece, text }
+      const deltas = turn.deltas()
+      yield { ...piece, text, ...(deltas.length > 0 && { toolCallDeltas: deltas }) }
       continue
     }
     const { calls, text: rest } = turn.finish()
+    const deltas = turn.deltas()
     yield {
       ...piece,
       text: text + rest,
+      ...(deltas.length > 0 && { toolCallDeltas: deltas }),
       ...(calls.length > 0 && {
         toolCalls: calls,
         // an answer that was cut off may miss a call: its reason stays what it is

@@ -34,8 +34,14 @@ test("plain text passes at once", async () => {
   expect(pieces.at(-1)).not.toHaveProperty("toolCalls")
 })
 
-test("a call is held back and comes in the last piece; tokens keep coming", async () => {
+test("a call comes in parts and in the last piece, not as text; tokens keep coming", async () => {
   const pieces = await said(["[weather", "(city=", "'Rome')]"])
+  expect(pieces.map(({ toolCallDeltas = [] }) => toolCallDeltas)).toEqual([
+    [],
+    [{ index: 0, name: "weather", arguments: "" }],
+    [{ index: 0, arguments: '{"city":"Rome"}' }],
+    [],
+  ])
   expect(pieces.map(({ text }) => text).join("")).toBe("")
   expect(pieces.map(({ token }) => token)).toEqual([0, 1, 2, undefined])
   expect(pieces.at(-1)).toMatchObject({

@@ -1,7 +1,7 @@
 // The words of the public interface: what a caller may ask of a model and what comes back. Validated at the
 // boundary, then passed between threads as plain data.
 import { z } from "zod"
-import type { ToolCall } from "../chat/index.js"
+import type { ToolCall, ToolCallDelta } from "../chat/index.js"
 import type { ConstraintOptions } from "../constraints/index.js"
 import { InvalidOptionError } from "../errors/index.js"
 
@@ -134,6 +134,8 @@ export interface Piece {
   /** Set in the last piece of each answer. */
   readonly finishReason?: FinishReason
   readonly usage?: Usage
+  /** Parts of calls of tools as they are written. A call that the end of the answer cuts off is not in `toolCalls`. */
+  readonly toolCallDeltas?: readonly ToolCallDelta[]
   /** What the model asks to be run; in the last piece of a chat's answer, with finishReason "toolCalls". */
   readonly toolCalls?: readonly ToolCall[]
 }

@@ -1,10 +1,10 @@
 // POST /v1/chat/completions: whole answers, or chunks as they come.
-import type { ToolCall } from "../chat/index.js"
 import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
 import { checkLength, piecesOf, probabilities, seconds, UsageCount } from "./answers.js"
 import { toApiError } from "./api-error.js"
 import { chatTask } from "./chat-request.js"
+import { callsLimited, WrittenCalls } from "./written-calls.js"
 import { dataEvent, eventStream } from "./event-stream.js"
 import { readJson } from "./read-body.js"
 import { type ChatRequest, chatRequest } from "./schemas.js"
@@ -31,43 +31,27 @@ export async function chatCompletions(context: ServerContext, request: Request):
   }
 }
 
-/** Only the first call of an answer, where the client can take no more. */
-export async function* callsLimited(
-  pieces: AsyncIterable<Piece>,
-  parallel: boolean,
-): AsyncGenerator<Piece, void, void> {
-  for await (const piece of pieces) {
-    yield parallel || !piece.toolCalls ? piece : { ...piece, toolCalls: piece.toolCalls.slice(0, 1) }
-  }
-}
-
-export const finishReasons: Record<FinishReason, "stop" | "length" | "tool_calls"> = {
+const finishReasons: Record<FinishReason, "stop" | "length" | "tool_calls"> = {
   stop: "stop",
   length: "length",
   toolCalls: "tool_calls",
 }
 
-const callOf = ({ name, arguments: values }: ToolCall) => ({
-  id: newId("call_"),
-  type: "function",
-  function: { name, arguments: JSON.stringify(values) },
-})
-
 async function whole(body: ChatRequest, pieces: AsyncIterable<Piece>, work: Work): Promise<Response> {
   const answers = Array.from({ length: body.n ?? 1 }, () => ({
     texts: [] as string[],
     logprobs: [] as unknown[],
-    calls: [] as readonly ToolCall[],
+    calls: new WrittenCalls(),
     finish: "stop" as FinishReason,
   }))
   const usage = new UsageCount(body.n ?? 1)
   for await (const piece of pieces) {
     const answer = answers[piece.index]
-    if (piece.text !== "") answer.texts.push(piece.text)
+    answer.calls.add(piece)
+    answer.texts.push(answer.calls.textOf(piece))
     const one = probabilities(work.llama.tokenizer, piece)
     if (one) answer.logprobs.push(one)
-    if (piece.toolCalls) answer.calls = piece.toolCalls
-    if (piece.finishReason) answer.finish = piece.finishReason
+    if (piece.finishReason) answer.finish = answer.calls.reasonOf(piece.finishReason)
     usage.add(piece)
   }
   work.report(usage.promptTokens, usage.completionTokens)
@@ -82,9 +66,15 @@ async function whole(body: ChatRequest, pieces: AsyncIterable<Piece>, work: Work
         index,
         message: {
           role: "assistant",
-          content: calls.length > 0 && text === "" ? null : text,
+          content: calls.all.length > 0 && text === "" ? null : text,
           refusal: null,
-          ...(calls.length > 0 && { tool_calls: calls.map(callOf) }),
+          ...(calls.all.length > 0 && {
+            tool_calls: calls.all.map(({ id, name, parts }) => ({
+              id,
+              type: "function",
+              function: { name, arguments: parts.join("") },
+            })),
+          }),
         },
         logprobs: body.logprobs ? { content: logprobs, refusal: null } : null,
         finish_reason: finishReasons[finish],
@@ -115,27 +105,27 @@ async function* chunks(
       logprobs === null ? "null" : JSON.stringify(logprobs)
     },"finish_reason":${finish === null ? "null" : `"${finish}"`}}${closing}`
   const usage = new UsageCount(body.n ?? 1)
-  const started = new Set<number>()
+  const answers = new Map<number, WrittenCalls>()
   try {
     for (let next = first; !next.done; next = await rest.next()) {
       const piece = next.value
-      const { index, text, toolCalls, finishReason } = piece
+      const { index, finishReason } = piece
       let out = ""
-      if (!started.has(index)) {
-        started.add(index)
+      let calls = answers.get(index)
+      if (!calls) {
+        answers.set(index, (calls = new WrittenCalls()))
         out += event(index, { role: "assistant", content: "", refusal: null })
       }
       const one = body.logprobs ? probabilities(work.llama.tokenizer, piece) : undefined
+      for (const { index: at, id, name, arguments: part } of calls.add(piece)) {
+        const begin = id !== undefined && { id, type: "function" }
+        const called = name === undefined ? { arguments: part } : { name, arguments: part }
+        out += event(index, { tool_calls: [{ index: at, ...begin, function: called }] })
+      }
+      const text = calls.textOf(piece)
       if (text !== "" || one)
         out += event(index, { content: text }, one ? { content: [one], refusal: null } : null)
-      toolCalls?.forEach((call, at) => {
-        const { id, type, function: called } = callOf(call)
-        out += event(index, {
-          tool_calls: [{ index: at, id, type, function: { name: called.name, arguments: "" } }],
-        })
-        out += event(index, { tool_calls: [{ index: at, function: { arguments: called.arguments } }] })
-      })
-      if (finishReason) out += event(index, {}, null, finishReasons[finishReason])
+      if (finishReason) out += event(index, {}, null, finishReasons[calls.reasonOf(finishReason)])
       usage.add(piece)
       if (out !== "") yield out
     }

@@ -1,11 +1,11 @@
 // Writes one response: pieces of the engine become output items, and every change an event with its number.
-import type { ToolCall } from "../chat/index.js"
 import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
 import { probabilities, UsageCount } from "./answers.js"
-import type { OutputItem, OutputText, ResponseObject } from "./response-object.js"
+import type { ItemStatus, OutputItem, OutputText, ResponseObject } from "./response-object.js"
 import { responseUsage } from "./response-object.js"
 import type { Work } from "./work.js"
+import { type WrittenCall, WrittenCalls } from "./written-calls.js"
 
 export interface ResponseEvent {
   readonly type: string
@@ -21,6 +21,10 @@ export class ResponseWriter {
   #number = 0
   /** The message that is being written. */
   #message: { id: string; texts: string[]; logprobs: unknown[] } | undefined
+  /** Probabilities of tokens that may yet turn out to be a call, which has none. */
+  readonly #early: unknown[] = []
+  /** The call that is being written, with the id of its item. */
+  #call: (WrittenCall & { readonly item: string }) | undefined
 
   constructor(response: ResponseObject, withLogprobs: boolean) {
     this.response = response
@@ -35,20 +39,28 @@ export class ResponseWriter {
       this.#event("response.in_progress", { response: this.response }),
     ]
     let finish: FinishReason = "stop"
-    let calls: readonly ToolCall[] = []
+    const calls = new WrittenCalls()
     for await (const piece of pieces) {
       if (!started) yield* opening() // not before the request is known to work
       started = true
+      for (const { index, id, arguments: part } of calls.add(piece)) {
+        if (id !== undefined) yield* this.#openCall(calls.all[index])
+        if (part !== "")
+          yield this.#event("response.function_call_arguments.delta", { ...this.#callPlace(), delta: part })
+      }
+      const text = calls.textOf(piece)
       const logprob = this.#withLogprobs ? probabilities(work.llama.tokenizer, piece) : undefined
-      if (piece.text !== "" || logprob) yield* this.#write(piece.text, logprob)
-      if (piece.toolCalls) calls = piece.toolCalls
-      if (piece.finishReason) finish = piece.finishReason
+      if (text !== "") yield* this.#endCall("completed")
+      if (text !== "" || (logprob && this.#message)) yield* this.#write(text, logprob)
+      else if (logprob && calls.all.length === 0) this.#early.push(logprob)
+      if (piece.finishReason) {
+        finish = piece.finishReason
+        yield* this.#endCall(calls.all.length > (piece.toolCalls ?? []).length ? "incomplete" : "completed")
+      }
       this.usage.add(piece)
     }
     const status = finish === "length" ? "incomplete" : "completed"
-    if (this.#message?.texts.length === 0 && calls.length > 0) this.#message = undefined
-    if (this.#message || calls.length === 0) yield* this.#endMessage(status)
-    for (const call of calls) yield* this.#call(call)
+    if (this.#message || this.#output.length === 0) yield* this.#endMessage(status)
     this.response = {
       ...this.response,
       status,
@@ -68,7 +80,7 @@ export class ResponseWriter {
 
   *#write(text: string, logprob: unknown): Generator<ResponseEvent> {
     const message = this.#message ?? (yield* this.#openMessage())
-    const logprobs = logprob ? [logprob] : []
+    const logprobs = [...this.#early.splice(0), ...(logprob ? [logprob] : [])]
     message.logprobs.push(...logprobs)
     if (text !== "") message.texts.push(text)
     yield this.#event("response.output_text.delta", { ...this.#place(message.id), delta: text, logprobs })
@@ -88,6 +100,7 @@ export class ResponseWriter {
 
   *#endMessage(status: "completed" | "incomplete"): Generator<ResponseEvent> {
     const { id, texts, logprobs } = this.#message ?? (yield* this.#openMessage())
+    logprobs.push(...this.#early.splice(0))
     const text = texts.join("")
     const part: OutputText = { type: "output_text", text, annotations: [], logprobs }
     yield this.#event("response.output_text.done", { ...this.#place(id), text, logprobs })
@@ -95,28 +108,44 @@ export class ResponseWriter {
     const item: OutputItem = { id, type: "message", status, role: "assistant", content: [part] }
     yield this.#event("response.output_item.done", { output_index: this.#output.length, item })
     this.#output.push(item)
+    this.#message = undefined
   }
 
-  *#call({ name, arguments: values }: ToolCall): Generator<ResponseEvent> {
-    const output_index = this.#output.length
-    const written = JSON.stringify(values)
-    const item: OutputItem = {
-      id: newId("fc_"),
-      type: "function_call",
-      status: "completed",
-      call_id: newId("call_"),
+  *#openCall(call: WrittenCall): Generator<ResponseEvent> {
+    yield* this.#endCall("completed")
+    if (this.#message) yield* this.#endMessage("completed")
+    this.#call = { ...call, item: newId("fc_") }
+    yield this.#event("response.output_item.added", {
+      output_index: this.#output.length,
+      item: this.#callItem(this.#call, "in_progress", ""),
+    })
+  }
+
+  *#endCall(status: "completed" | "incomplete"): Generator<ResponseEvent> {
+    if (!this.#call) return
+    const { name, parts } = this.#call
+    const written = parts.join("")
+    const item = this.#callItem(this.#call, status, written)
+    yield this.#event("response.function_call_arguments.done", {
+      ...this.#callPlace(),
       name,
       arguments: written,
-    }
-    const place = { item_id: item.id, output_index }
-    yield this.#event("response.output_item.added", {
-      output_index,
-      item: { ...item, status: "in_progress", arguments: "" },
     })
-    yield this.#event("response.function_call_arguments.delta", { ...place, delta: written })
-    yield this.#event("response.function_call_arguments.done", { ...place, name, arguments: written })
-    yield this.#event("response.output_item.done", { output_index, item })
+    yield this.#event("response.output_item.done", { output_index: this.#output.length, item })
     this.#output.push(item)
+    this.#call = undefined
+  }
+
+  #callItem(
+    { item, id, name }: WrittenCall & { item: string },
+    status: ItemStatus,
+    written: string,
+  ): OutputItem {
+    return { id: item, type: "function_call", status, call_id: id, name, arguments: written }
+  }
+
+  #callPlace() {
+    return { item_id: this.#call?.item, output_index: this.#output.length }
   }
 
   #place(item_id: string) {

@@ -4,7 +4,6 @@ import { newId } from "../engine/api-values.js"
 import type { ChatGenerateOptions } from "../engine/llama.js"
 import { checkLength, piecesOf, samplingOptions, withoutUndefined } from "./answers.js"
 import { ApiError, badRequest, toApiError } from "./api-error.js"
-import { callsLimited } from "./chat-completions.js"
 import { choiceOf, joined, parseArguments } from "./chat-request.js"
 import { constraintFor, type FunctionTool } from "./constraints.js"
 import { eventStream } from "./event-stream.js"
@@ -14,6 +13,7 @@ import { type ResponseEvent, ResponseWriter } from "./response-events.js"
 import { newResponse, type OutputItem } from "./response-object.js"
 import { type InputItem, type ResponseRequest, responseRequest } from "./responses-schema.js"
 import { type ServerContext, Work } from "./work.js"
+import { callsLimited } from "./written-calls.js"
 
 interface Task {
   readonly messages: readonly Message[]

@@ -161,6 +161,10 @@ describe("tools", () => {
       expect(own[0].id).toMatch(/^call_/)
       expect(own[0].function!.name).toBe("get_weather")
       expect(own.slice(1).every(({ id }) => id === undefined)).toBe(true)
+      expect(own.length).toBeGreaterThan(3) // piece by piece
+      expect(JSON.parse(own.map((delta) => delta.function!.arguments ?? "").join(""))).toEqual({
+        city: "Zürich",
+      })
     }
     expect(final.choices[0].message.tool_calls).toHaveLength(2)
     expect(final.choices[0].finish_reason).toBe("tool_calls")

@@ -98,7 +98,7 @@ test("the events of a stream are numbered without a gap and add up to the respon
 
 test("calls, their results and earlier turns make the conversation", async () => {
   const call = '{"name": "get_weather", "parameters": {"city": "Bern"}}'
-  const { openai, asked, stop } = await saying(call, "Sunny.", call)
+  const { openai, asked, stop } = await saying(call, "Sunny.")
   const first = await openai.responses.create({
     model: "tiny",
     input: "Weather in Bern?",
@@ -125,14 +125,52 @@ test("calls, their results and earlier turns make the conversation", async () =>
     },
     { role: "tool", content: "sunny", toolCallId: item.call_id },
   ])
-  const deltas: string[] = []
-  const stream = await openai.responses.create({ model: "tiny", input: "?", tools: [weather], stream: true })
-  for await (const event of stream)
-    if (event.type === "response.function_call_arguments.delta") deltas.push(event.delta)
-  expect(JSON.parse(deltas.join(""))).toEqual({ city: "Bern" })
   await expect(
     openai.responses.create({ model: "tiny", input: "x", previous_response_id: "resp_nothing" }),
   ).rejects.toMatchObject({ status: 404, param: "previous_response_id" })
+  await stop()
+})
+
+test("calls are streamed while they are written, each an item of its own", async () => {
+  const { openai, stop } = await saying(
+    '[get_weather(city="Bern"), get_weather(city="Basel")] I asked.',
+    '{"name": "get_weather", "parameters": {"city": "Ber',
+  )
+  const events: ResponseStreamEvent[] = []
+  const ask = { model: "tiny", input: "?", tools: [weather] }
+  const stream = await openai.responses.create({ ...ask, stream: true })
+  for await (const event of stream) events.push(event)
+  expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, i) => i))
+  const types = events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1])
+  const item = (...inside: string[]) => [
+    "response.output_item.added",
+    ...inside.map((name) => `response.${name}`),
+    "response.output_item.done",
+  ]
+  const called = item("function_call_arguments.delta", "function_call_arguments.done")
+  const said = item("content_part.added", "output_text.delta", "output_text.done", "content_part.done")
+  expect(types).toEqual([
+    "response.created",
+    "response.in_progress",
+    ...called,
+    ...called,
+    ...said,
+    "response.completed",
+  ])
+  const parts = ["", ""]
+  for (const event of events)
+    if (event.type === "response.function_call_arguments.delta") parts[event.output_index] += event.delta
+  expect(parts.map((part) => JSON.parse(part) as unknown)).toEqual([{ city: "Bern" }, { city: "Basel" }])
+  const count = events.filter(({ type }) => type === "response.function_call_arguments.delta").length
+  expect(count).toBeGreaterThan(4)
+  const last = events.at(-1)!
+  if (last.type !== "response.completed") throw new Error("not completed")
+  expect(last.response.output.map(({ type }) => type)).toEqual(["function_call", "function_call", "message"])
+
+  const broken = await openai.responses.create(ask)
+  expect(broken.output).toMatchObject([
+    { type: "function_call", name: "get_weather", arguments: '{"city":"Ber', status: "incomplete" },
+  ])
   await stop()
 })
 

@@ -4,7 +4,7 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { ChatOpenAI } from "@langchain/openai"
 import OpenAI from "openai"
 import { zodResponseFormat } from "openai/helpers/zod"
-import type { ChatCompletionTool } from "openai/resources/chat/completions"
+import type { ChatCompletionChunk, ChatCompletionTool } from "openai/resources/chat/completions"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { z } from "zod"
 import { post, processorTime, runServer, type RunningServer } from "./running-server.js"
@@ -98,6 +98,53 @@ test("a required call is a call of one of the tools, a named one of that tool", 
   }
 })
 
+test("a forced call is streamed while it is written, and is the one of the whole answer", async () => {
+  const note: ChatCompletionTool = {
+    type: "function",
+    function: {
+      name: "note",
+      parameters: {
+        type: "object",
+        properties: { text: { type: "string", minLength: 40, maxLength: 60 }, stars: { type: "integer" } },
+        required: ["text", "stars"],
+        additionalProperties: false,
+      },
+    },
+  }
+  const ask = { ...options, seed: 3, tools: [note], tool_choice: "required" as const }
+  const answer = await client.chat.completions.create(ask)
+  const whole = answer.choices[0].message.tool_calls![0]
+  if (whole.type !== "function") throw new Error("no function")
+  const deltas: ChatCompletionChunk.Choice.Delta.ToolCall[] = []
+  const stream = await client.chat.completions.create({ ...ask, stream: true })
+  for await (const { choices } of stream) {
+    expect(choices[0].delta.content ?? "").toBe("")
+    deltas.push(...(choices[0].delta.tool_calls ?? []))
+  }
+  expect(deltas[0]).toMatchObject({ index: 0, type: "function", function: { name: "note", arguments: "" } })
+  expect(deltas[0].id).toMatch(/^call_/)
+  const rest = deltas.slice(1)
+  // a token of the small model has few characters
+  expect(rest.length).toBeGreaterThan(10)
+  expect(
+    rest.every(({ id, index, function: called }) => id === undefined && index === 0 && !called!.name),
+  ).toBe(true)
+  expect(rest.map((delta) => delta.function!.arguments).join("")).toBe(whole.function.arguments)
+  expect(JSON.parse(whole.function.arguments)).toMatchObject({ text: expect.any(String) as string })
+
+  const cut = await client.chat.completions.create({
+    ...ask,
+    max_tokens: answer.usage!.completion_tokens - 10,
+  })
+  const [{ message, finish_reason }] = cut.choices
+  expect(finish_reason).toBe("length")
+  expect(message.content).toBeNull()
+  const [begun] = message.tool_calls!
+  if (begun.type !== "function") throw new Error("no function")
+  expect(begun.function.arguments.length).toBeGreaterThan(0)
+  expect(whole.function.arguments.startsWith(begun.function.arguments)).toBe(true)
+})
+
 test("responses: a format and a forced call", async () => {
   const text = {
     format: { type: "json_schema" as const, name: "llama", schema: z.toJSONSchema(shape), strict: true },
@@ -117,7 +164,7 @@ test("responses: a format and a forced call", async () => {
     tool_choice: "required",
     max_output_tokens: 300,
   })
-  expect(call.output).toMatchObject([{ type: "function_call", name: "pick" }])
+  expect(call.output).toMatchObject([{ type: "function_call", status: "completed", name: "pick" }])
 })
 
 test("other makers' helpers", async () => {
