@@ -21,24 +21,55 @@ const columns = { loss: [], smooth: [], validation: [], rate: [], norm: [], spee
 >
 let last: Line | undefined
 
+/** A mean that forgets slowly; the first values count as much as if it had always run. */
+class RunningMean {
+  readonly #keep = 0.95
+  #sum = 0
+  #weight = 0
+
+  add(value: number): number {
+    this.#sum = this.#keep * this.#sum + value
+    this.#weight = this.#keep * this.#weight + 1
+    return this.#sum / this.#weight
+  }
+}
+
+const meanLoss = new RunningMean()
+const meanSpeed = new RunningMean()
+
 function take(line: Line): void {
   if (line.validation !== undefined && line.loss === undefined) {
-    const at = steps.lastIndexOf(line.step)
-    if (at >= 0) columns.validation[at] = line.validation
+    if (steps.at(-1) !== line.step) push(line.step)
+    columns.validation[steps.length - 1] = line.validation
     return
   }
   if (line.loss === undefined) return
-  const before = columns.smooth.at(-1)
-  steps.push(line.step)
-  columns.loss.push(line.loss)
-  columns.smooth.push(before == null ? line.loss : before + 0.05 * (line.loss - before))
-  columns.validation.push(null)
-  columns.rate.push(line.learningRate ?? null)
-  columns.norm.push(line.gradientNorm ?? null)
+  push(line.step)
+  const at = steps.length - 1
+  columns.loss[at] = line.loss
+  columns.smooth[at] = meanLoss.add(line.loss)
+  columns.rate[at] = line.learningRate ?? null
+  columns.norm[at] = line.gradientNorm ?? null
   const seconds = (line.seconds ?? 0) - (last?.seconds ?? 0)
-  columns.speed.push(seconds > 0 ? ((line.rows ?? 0) - (last?.rows ?? 0)) / seconds : null)
+  if (seconds > 0) columns.speed[at] = meanSpeed.add(((line.rows ?? 0) - (last?.rows ?? 0)) / seconds)
   last = line
 }
+
+function push(step: number): void {
+  steps.push(step)
+  for (const column of Object.values(columns)) column.push(null)
+}
+
+const main = document.querySelector<HTMLElement>("#charts")!
+
+/** As wide as a column of the page. */
+const sizeOf = () => {
+  const columnWidth = Number.parseFloat(getComputedStyle(main).gridTemplateColumns)
+  return { width: Math.floor(columnWidth), height: 280 }
+}
+
+const short = (value: number): string =>
+  value !== 0 && Math.abs(value) < 0.01 ? value.toExponential(1) : value.toLocaleString("en")
 
 const charts: { readonly chart: UPlot; readonly names: readonly (keyof typeof columns)[] }[] = []
 
@@ -57,17 +88,16 @@ function draw(
   }))
   const options: UPlot.Options = {
     title,
-    width: 520,
-    height: 300,
+    ...sizeOf(),
     scales: { x: { time: false } },
     axes: [
-      { stroke: "#888", label: "step" },
-      { stroke: "#888", size: 70 },
+      { stroke: "#888", grid: { stroke: "#8883" } },
+      { stroke: "#888", grid: { stroke: "#8883" }, size: 64, values: (_, marks) => marks.map(short) },
     ],
     series: [{ label: "step" }, ...series],
   }
   charts.push({
-    chart: new uPlot(options, [[], ...names.map(() => [])], document.querySelector("#charts")!),
+    chart: new uPlot(options, [[], ...names.map(() => [])], main),
     names,
   })
 }
@@ -75,12 +105,16 @@ function draw(
 draw(
   "Loss",
   ["loss", "smooth", "validation"],
-  ["step", "mean", "held out"],
+  ["of each step", "mean", "held out"],
   ["#8ab4f866", "#4285f4", "#ea4335"],
 )
 draw("Learning rate", ["rate"], ["rate"], ["#34a853"])
 draw("Norm of the gradient", ["norm"], ["norm"], ["#fbbc05"])
 draw("Tokens a second", ["speed"], ["tokens/s"], ["#a142f4"])
+
+addEventListener("resize", () => {
+  for (const { chart } of charts) chart.setSize(sizeOf())
+})
 
 let next = 0
 

@@ -24,7 +24,8 @@ const html = (title: string) => `<!doctype html>
 const css = `:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
 body { max-width: 1200px; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.3rem; margin: 0 }
-main { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.5rem }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr)); gap: 1.5rem }
+main > * { min-width: 0 }
 .u-title { font-size: 1rem }
 `
 
