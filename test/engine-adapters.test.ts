@@ -1,21 +1,12 @@
 // Adapters from PEFT's files to answers: loaded beside a model, chosen by request, in a worker and by the command line.
-import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { InvalidFileError, InvalidOptionError, Llama } from "cria"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import {
-  adapterConfig,
-  adapterConfigName,
-  adapterTensorsName,
-  factorName,
-  targetShape,
-} from "#cria/adapters/index"
-import { elements } from "#cria/tensor/tensor"
-import { writeTensors } from "#cria/train/model-folder"
 import { makeChatModel } from "./cli/chat-model.js"
 import { cria } from "./cli/run.js"
-import { randomValues, seeded } from "./contract/random.js"
+import { makeAdapter } from "./random-adapter.js"
 
 let root: string
 let model: string
@@ -25,29 +16,8 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "cria-adapters-"))
   model = await makeChatModel(join(root, "model"))
   const llama = await Llama.load(model, { threads: 1 })
-  for (const [seed, name] of ["one", "two"].entries()) {
-    const path = (adapters[name] = join(root, name))
-    await mkdir(path)
-    const form = { rank: 4, alpha: 8, targets: ["query", "down"] as const }
-    await writeFile(join(path, adapterConfigName), JSON.stringify(adapterConfig(form, model)))
-    const random = seeded(seed)
-    const tensors = Array.from({ length: llama.config.layers }, (_, layer) =>
-      form.targets.flatMap((target) => {
-        const [N, K] = targetShape(target, llama.config)
-        return [
-          { name: factorName(target, layer, "A"), shape: [4, K] },
-          { name: factorName(target, layer, "B"), shape: [N, 4] },
-        ]
-      }),
-    ).flat()
-    const read = (shape: readonly number[]) => async () =>
-      randomValues(random, elements(shape)).map((value) => value * 0.2)
-    await writeTensors(
-      join(path, adapterTensorsName),
-      tensors.map((tensor) => ({ ...tensor, read: read(tensor.shape) })),
-      "f32",
-    )
-  }
+  for (const [seed, name] of ["one", "two"].entries())
+    adapters[name] = await makeAdapter(join(root, name), llama, model, seed)
   await llama.dispose()
 })
 afterAll(() => rm(root, { recursive: true, force: true }))

@@ -11,8 +11,9 @@ import { harmless, oneLine } from "./format.js"
 import { addEngineFlags, type ModelFlags, numberIn, repeated } from "./options.js"
 import { servedModels } from "./served-models.js"
 
-interface Flags extends Omit<ModelFlags, "model"> {
+interface Flags extends Omit<ModelFlags, "model" | "adapter"> {
   readonly model?: string[]
+  readonly adapter?: string[]
   readonly host: string
   readonly port: number
   readonly apiKey?: string[]
@@ -37,7 +38,13 @@ export function addServe(program: Command, context: Context, version: string): v
       "Puts models behind OpenAI's API: chat, completions, responses, embeddings. Listens on this machine alone " +
         "unless --host says otherwise.",
     )
-  command.option("-m, --model <[name=]source>", "a model and the name clients use; may be repeated", repeated)
+  command
+    .option("-m, --model <[name=]source>", "a model and the name clients use; may be repeated", repeated)
+    .option(
+      "--adapter <[[model:]name=]folder>",
+      "a low-rank adapter, which clients choose as model:name; may be repeated",
+      repeated,
+    )
   addEngineFlags(command)
     .option("--host <address>", "address to listen on; 0.0.0.0 opens it to the network", "127.0.0.1")
     .addOption(
@@ -73,6 +80,7 @@ export function addServe(program: Command, context: Context, version: string): v
 Examples:
   $ cria serve --model meta-llama/Llama-3.2-1B-Instruct
   $ cria serve --model small=./1b.gguf --model large=./3b.gguf --port 8080
+  $ cria serve --model small=./1b.gguf --adapter small:german=./runs/lora/model
   $ CRIA_API_KEY=secret cria serve --host 0.0.0.0 --model ./1b.gguf --json`,
     )
     .action((flags: Flags) => serve(context, flags, version))
@@ -90,10 +98,10 @@ async function serve(context: Context, flags: Flags, version: string): Promise<v
     err.write(
       `${err.paint("yellow", "warning:")} whoever reaches ${oneLine(flags.host)} can use this server: set --api-key\n`,
     )
-  const entries = await servedModels(context, flags, flags.model ?? ["default"])
-  const names = Object.keys(entries)
+  const entries = await servedModels(context, flags, flags.model ?? ["default"], flags.adapter ?? [])
   const memoryBytes = flags.maxMemory ?? Math.floor(totalmem() * 0.75)
   const models = new Models(entries, { memoryBytes })
+  const names = models.offers().map(({ name }) => name)
   lifetime.defer(() => models.dispose())
   if (flags.preload) (await models.lease(names[0], lifetime.signal)).release()
   const handler = createHandler(models, {

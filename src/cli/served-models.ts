@@ -11,28 +11,79 @@ import { startProgress } from "./progress.js"
 /** What the engine makes room for, at most, where no context length is given. */
 const usualCacheBytes = 2 ** 30
 
-/** Entries by name of what --model says: `name=source`, or a source that gives its own name. */
+/** What is said of the engine of every model. */
+type EngineFlags = Omit<ModelFlags, "model" | "adapter">
+
+/**
+ * Entries by name of what --model says: `name=source`, or a source that gives its own name; with the adapters that
+ * --adapter says, `model:name=folder`, or without the model where there is one only.
+ */
 export async function servedModels(
   context: Context,
-  flags: Omit<ModelFlags, "model">,
+  flags: EngineFlags,
   given: readonly string[],
+  adapters: readonly string[],
 ): Promise<Record<string, ModelEntry>> {
   const { defaultModel } = await import("../hub/index.js")
+  const sources = new Map<string, string>()
   const entries: Record<string, ModelEntry> = {}
   for (const model of given) {
-    const [, named, source = ""] = /^(?:([A-Za-z0-9][\w.:@/-]*)=)?(.*)$/s.exec(model) ?? []
+    const [named, source] = split(model)
     if (source === "")
       throw new UsageError(`--model "${oneLine(model)}" names no model: give name=source, or a source`)
     const meant = source === "default" ? defaultModel(context.env) : source
     const name = named ?? nameOf(meant)
-    if (name in entries)
+    if (sources.has(name))
       throw new UsageError(
         `two models are called ${oneLine(name)}: give each a name, as in --model small=${oneLine(source)}`,
       )
-    const memoryBytes = given.length > 1 ? await memoryOf(meant, flags) : undefined
-    entries[name] = { memoryBytes, load: (signal) => load(context, meant, flags, signal) }
+    sources.set(name, meant)
+  }
+  const folders = adapterFolders([...sources.keys()], adapters)
+  for (const [name, source] of sources) {
+    const memoryBytes = sources.size > 1 ? await memoryOf(source, flags) : undefined
+    const own = folders.get(name) ?? {}
+    entries[name] = {
+      memoryBytes,
+      adapters: Object.keys(own),
+      load: (signal) => load(context, source, flags, own, signal),
+    }
   }
   return entries
+}
+
+/** `name=rest`, or the rest alone. */
+function split(text: string): [name: string | undefined, rest: string] {
+  const [, name, rest = ""] = /^(?:([A-Za-z0-9][\w.:@/-]*)=)?(.*)$/s.exec(text) ?? []
+  return [name, rest]
+}
+
+/** The folders of adapters by their names, for each model that has some. */
+function adapterFolders(
+  models: readonly string[],
+  given: readonly string[],
+): Map<string, Record<string, string>> {
+  const all = new Map<string, Record<string, string>>()
+  for (const adapter of given) {
+    const [named = "", folder] = split(adapter)
+    if (folder === "")
+      throw new UsageError(`--adapter "${oneLine(adapter)}" names no folder: give name=folder, or a folder`)
+    // a model's name may hold colons too
+    const [model] = models
+      .filter((name) => named.startsWith(`${name}:`))
+      .toSorted((a, b) => b.length - a.length)
+    if (model === undefined && models.length > 1)
+      throw new UsageError(
+        `--adapter "${oneLine(adapter)}" does not say for which model: write --adapter ${oneLine(models[0])}:name=folder`,
+      )
+    const base = model ?? models[0]
+    const name = (model === undefined ? named : named.slice(model.length + 1)) || nameOf(folder)
+    const own = all.get(base) ?? {}
+    if (Object.hasOwn(own, name))
+      throw new UsageError(`two adapters of ${oneLine(base)} are called ${oneLine(name)}: give each a name`)
+    all.set(base, { ...own, [name]: folder })
+  }
+  return all
 }
 
 /** A hub id is its own name; a path's is that of the file or folder. */
@@ -42,7 +93,7 @@ function nameOf(source: string): string {
 }
 
 /** Weights and cache of a model on this disk; undefined for one that is yet to be downloaded. */
-async function memoryOf(source: string, flags: Omit<ModelFlags, "model">): Promise<number | undefined> {
+async function memoryOf(source: string, flags: EngineFlags): Promise<number | undefined> {
   const { findModel } = await import("../hub/index.js")
   const path = await findModel(source)
   if (path === undefined) return undefined
@@ -61,7 +112,8 @@ async function memoryOf(source: string, flags: Omit<ModelFlags, "model">): Promi
 async function load(
   { err, lifetime }: Context,
   source: string,
-  { backend, threads, contextLength, weights, packedCache }: Omit<ModelFlags, "model">,
+  { backend, threads, contextLength, weights, packedCache }: EngineFlags,
+  adapters: Record<string, string>,
   signal: AbortSignal,
 ) {
   const { Llama } = await import("../engine/node-llama.js")
@@ -73,6 +125,7 @@ async function load(
       contextLength,
       weights,
       packedCache,
+      adapters,
       signal: AbortSignal.any([signal, lifetime.signal]),
       onProgress: ({ stage, loaded, total, file }) =>
         progress.update(stage === "download" ? oneLine(file ?? "downloading") : "loading", loaded, total),

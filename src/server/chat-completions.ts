@@ -20,7 +20,7 @@ export async function chatCompletions(context: ServerContext, request: Request):
       work.llama,
       messages.map(({ content }) => content),
     )
-    const generation = work.llama.chat(messages, { ...options, signal: work.signal })
+    const generation = work.llama.chat(messages, { ...options, adapter: work.adapter, signal: work.signal })
     const pieces = callsLimited(piecesOf([generation], 1, work), parallelCalls)
     if (!body.stream) return await whole(body, pieces, work)
     const first = await pieces.next() // what is wrong with the request comes to light before the status is sent

@@ -47,6 +47,7 @@ export async function completions(context: ServerContext, request: Request): Pro
       stop: body.stop ?? undefined,
       maxTokens: body.max_tokens ?? usualMaxTokens,
       logprobs: body.logprobs ?? undefined,
+      adapter: work.adapter,
       signal: work.signal,
     })
     const pieces = piecesOf(

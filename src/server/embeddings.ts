@@ -13,7 +13,7 @@ export async function embeddings(context: ServerContext, request: Request): Prom
   const body = await readJson(request, embeddingRequest, context.limits)
   const work = await Work.begin(context, body.model, 1, request)
   try {
-    const { llama, signal } = work
+    const { llama, adapter, signal } = work
     const { width } = llama.config
     const dimensions = body.dimensions ?? width
     if (dimensions > width)
@@ -27,7 +27,7 @@ export async function embeddings(context: ServerContext, request: Request): Prom
     const vectors: Float32Array[] = []
     for (let at = 0; at < texts.length; at += together) {
       const part = texts.slice(at, at + together)
-      vectors.push(...(await Promise.all(part.map((ids) => llama.embed(ids, { signal })))))
+      vectors.push(...(await Promise.all(part.map((ids) => llama.embed(ids, { adapter, signal })))))
     }
     const tokens = texts.reduce((sum, ids) => sum + ids.length, 0)
     work.report(tokens, 0)

@@ -25,7 +25,8 @@ export async function metricsText({ models, gate, metrics }: ServerContext): Pro
   metrics.set("cria_requests_waiting", "Requests in line", gate.waiting)
   for (const family of Object.keys(engineFamilies)) metrics.clear(family)
   const help = engineFamilies
-  for (const { name: model, llama } of models.list()) {
+  for (const { name: model, llama, base } of models.offers()) {
+    if (base !== undefined) continue // its engine is that of the model
     metrics.set("cria_model_loaded", "Whether a model is in memory", llama ? 1 : 0, { model })
     if (!llama) continue
     let stats

@@ -2,4 +2,4 @@
 export { ApiError } from "./api-error.js"
 export { createHandler, type Handler, type HandlerOptions, type RequestLog } from "./handler.js"
 export { hashKey } from "./keys.js"
-export { type Lease, type ModelEntry, Models, type ModelsOptions } from "./models.js"
+export { type Lease, type ModelEntry, Models, type ModelsOptions, type Offer } from "./models.js"

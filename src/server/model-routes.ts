@@ -1,15 +1,14 @@
 // GET /v1/models and /v1/models/{id}.
-import { modelNotFound } from "./models.js"
+import { modelNotFound, type Offer } from "./models.js"
 import type { ServerContext } from "./work.js"
 
-type Listed = ReturnType<ServerContext["models"]["list"]>[number]
-
 /** As OpenAI's API has it, with what is known of a loaded model beside it. */
-const described = ({ name, created, llama }: Listed) => ({
+const described = ({ name, created, llama, base }: Offer) => ({
   id: name,
   object: "model",
   created,
   owned_by: "cria",
+  ...(base !== undefined && { parent: base }),
   loaded: llama !== undefined,
   ...(llama && {
     name: llama.info.name,
@@ -20,10 +19,10 @@ const described = ({ name, created, llama }: Listed) => ({
 })
 
 export const listModels = ({ models }: ServerContext): Response =>
-  Response.json({ object: "list", data: models.list().map(described) })
+  Response.json({ object: "list", data: models.offers().map(described) })
 
 export function retrieveModel({ models }: ServerContext, id: string): Response {
-  const all = models.list()
+  const all = models.offers()
   const found = all.find(({ name }) => name === id)
   if (!found)
     throw modelNotFound(

@@ -1,6 +1,7 @@
-// The models of a server by name: loaded when first asked for, put away by memory, the one longest unused first;
-// never one that runs. Knows nothing of HTTP.
+// The models of a server by name, and with each of their adapters by another: loaded when first asked for, put away by
+// memory, the one longest unused first; never one that runs. Knows nothing of HTTP.
 import type { Llama } from "../engine/llama.js"
+import { InvalidOptionError } from "../errors/index.js"
 import { ApiError } from "./api-error.js"
 
 /** A model that is loaded when somebody asks for it. */
@@ -8,6 +9,8 @@ export interface ModelEntry {
   load(signal: AbortSignal): Promise<Llama>
   /** Bytes that it takes once loaded, where that is known before. */
   readonly memoryBytes?: number
+  /** Names of the adapters that `load` loads with it. */
+  readonly adapters?: readonly string[]
 }
 
 export interface ModelsOptions {
@@ -18,10 +21,24 @@ export interface ModelsOptions {
 /** A model in use; it stays loaded until `release`. */
 export interface Lease {
   readonly llama: Llama
+  /** The adapter that the name stands for; undefined leaves it to the model. */
+  readonly adapter: string | undefined
   readonly release: () => void
 }
 
+/** What a server offers under one name. */
+export interface Offer {
+  readonly name: string
+  /** Since when, in seconds since 1970. */
+  readonly created: number
+  /** Where it is loaded. */
+  readonly llama: Llama | undefined
+  /** The name of the model that this is with an adapter. */
+  readonly base: string | undefined
+}
+
 interface Slot {
+  readonly name: string
   readonly entry: ModelEntry | undefined
   readonly created: number
   llama: Llama | undefined
@@ -31,42 +48,60 @@ interface Slot {
 }
 
 export class Models {
-  readonly #slots: ReadonlyMap<string, Slot>
+  readonly #slots: readonly Slot[]
+  readonly #names = new Map<string, { readonly slot: Slot; readonly adapter?: string }>()
   readonly #memoryBytes: number
   readonly #disposal = new AbortController()
   /** Loads happen one after the other, so that each knows what memory is left. */
   #lastLoad: Promise<unknown> = Promise.resolve()
   #clock = 0
 
-  /** Models by the names that clients use; a loaded one is never put away, it belongs to the caller. */
+  /**
+   * Models by the names that clients use; a loaded one is never put away, it belongs to the caller. An adapter of a model
+   * is a model of its own for clients, `name:adapter`.
+   *
+   * @throws InvalidOptionError where two come to the same name.
+   */
   constructor(models: Readonly<Record<string, Llama | ModelEntry>>, options: ModelsOptions = {}) {
     this.#memoryBytes = options.memoryBytes ?? Number.POSITIVE_INFINITY
-    this.#slots = new Map(
-      Object.entries(models).map(([name, model]) => {
-        const given = "load" in model
-        return [
-          name,
-          {
-            entry: given ? model : undefined,
-            llama: given ? undefined : model,
-            created: Math.floor(Date.now() / 1000),
-            loading: undefined,
-            users: 0,
-            lastUsed: 0,
-          },
-        ]
-      }),
-    )
+    const created = Math.floor(Date.now() / 1000)
+    this.#slots = Object.entries(models).map(([name, model]): Slot => {
+      const given = "load" in model
+      const slot = {
+        name,
+        entry: given ? model : undefined,
+        llama: given ? undefined : model,
+        created,
+        loading: undefined,
+        users: 0,
+        lastUsed: 0,
+      }
+      this.#offer(name, slot)
+      const adapters = given ? model.adapters : model.info.adapters
+      for (const adapter of adapters ?? []) this.#offer(`${name}:${adapter}`, slot, adapter)
+      return slot
+    })
   }
 
-  /** Names, and since when each is offered, in seconds since 1970. */
-  list(): { name: string; created: number; llama: Llama | undefined }[] {
-    return [...this.#slots].map(([name, { created, llama }]) => ({ name, created, llama }))
+  #offer(name: string, slot: Slot, adapter?: string): void {
+    if (this.#names.has(name))
+      throw new InvalidOptionError(
+        `two models, or a model and an adapter, are called ${JSON.stringify(name)}`,
+      )
+    this.#names.set(name, { slot, adapter })
+  }
+
+  /** All that is offered; models come before their adapters. */
+  offers(): Offer[] {
+    return [...this.#names].map(([name, { slot, adapter }]) => {
+      const { created, llama } = slot
+      return { name, created, llama, base: adapter === undefined ? undefined : slot.name }
+    })
   }
 
   /** @throws ApiError 404 for an unknown name. */
   check(name: string): void {
-    if (!this.#slots.has(name)) throw modelNotFound(name, [...this.#slots.keys()])
+    if (!this.#names.has(name)) throw modelNotFound(name, [...this.#names.keys()])
   }
 
   /**
@@ -76,7 +111,7 @@ export class Models {
    */
   async lease(name: string, signal: AbortSignal): Promise<Lease> {
     this.check(name)
-    const slot = this.#slots.get(name)!
+    const { slot, adapter } = this.#names.get(name)!
     slot.users++
     let released = false
     const release = () => {
@@ -87,7 +122,7 @@ export class Models {
     }
     try {
       const llama = slot.llama ?? (await unlessAborted(this.#loading(slot), signal))
-      return { llama, release }
+      return { llama, adapter, release }
     } catch (error) {
       release()
       throw error
@@ -98,7 +133,7 @@ export class Models {
   async dispose(): Promise<void> {
     this.#disposal.abort(new ApiError(503, "the server is shutting down", { code: "shutting_down" }))
     await this.#lastLoad.catch(() => {})
-    const loaded = [...this.#slots.values()].filter((slot) => slot.entry && slot.llama)
+    const loaded = this.#slots.filter((slot) => slot.entry && slot.llama)
     await Promise.all(loaded.map((slot) => this.#unload(slot)))
   }
 
@@ -125,7 +160,7 @@ export class Models {
   /** Puts idle models away until so many bytes fit beside the others. */
   async #makeRoom(bytes: number, except?: Slot): Promise<void> {
     for (;;) {
-      const loaded = [...this.#slots.values()].filter((slot) => slot.llama !== undefined)
+      const loaded = this.#slots.filter((slot) => slot.llama !== undefined)
       const taken = loaded.reduce((sum, { llama }) => sum + bytesOf(llama!), 0)
       if (taken + bytes <= this.#memoryBytes || loaded.length === 0) return
       const [oldest] = loaded

@@ -38,7 +38,7 @@ export async function echoOf(
       `echo with logprobs takes prompts of up to ${Math.floor(mostLogits / V)} tokens of this model, not ${ids.length}`,
       "echo",
     )
-  const logits = await work.llama.logits(ids, { signal: work.signal })
+  const logits = await work.llama.logits(ids, { adapter: work.adapter, signal: work.signal })
   const logprobs = noLogprobs()
   const decoder = tokenizer.decoder()
   let offset = 0

@@ -127,7 +127,7 @@ function eventsOf(
     work.llama,
     messages.map(({ content }) => content),
   )
-  const generation = work.llama.chat(messages, { ...options, signal: work.signal })
+  const generation = work.llama.chat(messages, { ...options, adapter: work.adapter, signal: work.signal })
   const pieces = callsLimited(piecesOf([generation], 1, work), body.parallel_tool_calls ?? true)
   return writer.events(pieces, work)
 }

@@ -4,7 +4,7 @@ import type { Llama } from "../engine/llama.js"
 import { clientGone } from "./api-error.js"
 import type { Gate } from "./gate.js"
 import type { Metrics } from "./metrics.js"
-import type { Models } from "./models.js"
+import type { Lease, Models } from "./models.js"
 import type { Limits } from "./read-body.js"
 import type { ResponseStore } from "./response-store.js"
 
@@ -35,6 +35,8 @@ const firstTokenHelp = "Seconds from a request's arrival to its first token, tim
 export class Work {
   readonly llama: Llama
   readonly model: string
+  /** The adapter that the model's name stands for, as the engine's options take it. */
+  readonly adapter: string | undefined
   readonly #context: ServerContext
   readonly #request: Request | undefined
   readonly #abort: AbortController
@@ -45,12 +47,13 @@ export class Work {
   private constructor(
     context: ServerContext,
     model: string,
-    llama: Llama,
+    { llama, adapter }: Lease,
     parts: { abort: AbortController; leave: () => void; start: number; request: Request | undefined },
   ) {
     this.#context = context
     this.model = model
     this.llama = llama
+    this.adapter = adapter
     this.#abort = parts.abort
     this.#leave = parts.leave
     this.#start = parts.start
@@ -86,20 +89,20 @@ export class Work {
         unlisten()
         exit()
       }
-      const { llama, release } = await context.models.lease(model, abort.signal)
+      const lease = await context.models.lease(model, abort.signal)
       let finish = () => {}
       const ended = new Promise<void>((resolve) => {
         finish = resolve
       })
       const done = () => {
-        release()
+        lease.release()
         unlisten()
         exit()
         if (request && abort.signal.aborted) context.note(request, { aborted: true })
         finish()
       }
       if (request) context.note(request, { model }, ended)
-      return new Work(context, model, llama, { abort, leave: done, start, request })
+      return new Work(context, model, lease, { abort, leave: done, start, request })
     } catch (error) {
       leave()
       throw error

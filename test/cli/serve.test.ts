@@ -5,6 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
+import { Llama } from "cria"
+import { makeAdapter } from "../random-adapter.js"
 import { makeChatModel } from "./chat-model.js"
 
 const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
@@ -19,6 +21,10 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL")
 })
 afterAll(() => rm(folder, { recursive: true }))
+
+interface Completion {
+  readonly choices: readonly { readonly message: { readonly content: string } }[]
+}
 
 /** Starts the command; `said` is all it wrote to standard output so far. */
 function serve(options: string[], env: Record<string, string> = {}) {
@@ -60,6 +66,38 @@ test("it says where it listens and how to call it, and ends with a running answe
   expect(await text).toMatch(/data: \[DONE\]\n\n$/)
   expect(await exit).toBe(0)
   expect(output.err).toMatch(/POST \/v1\/chat\/completions 200 [\d.]+ ms little/)
+})
+
+test("adapters are served under names of their own", async () => {
+  const llama = await Llama.load(model, { threads: 1 })
+  const adapter = await makeAdapter(join(folder, "lora"), llama, model, 1)
+  await llama.dispose()
+  const { child, exit, url } = serve([
+    "--model",
+    model,
+    "--adapter",
+    adapter,
+    "--adapter",
+    `little:b=${adapter}`,
+  ])
+  const at = await url()
+  const { data } = (await (await fetch(`${at}/v1/models`)).json()) as { data: { id: string }[] }
+  expect(data.map(({ id }) => id)).toEqual(["little", "little:lora", "little:b"])
+  const options = { temperature: 0, max_tokens: 8 }
+  const [plain, ...others] = await Promise.all(
+    data.map(async ({ id }) => {
+      const answer = (await (await ask(at, { ...options, model: id })).json()) as Completion
+      return answer.choices[0].message.content
+    }),
+  )
+  expect(others[0]).not.toBe(plain)
+  expect(others[1]).toBe(others[0])
+  child.kill("SIGTERM")
+  expect(await exit).toBe(0)
+
+  const two = serve(["--model", `a=${model}`, "--model", `b=${model}`, "--adapter", `x=${adapter}`])
+  expect(await two.exit).toBe(2)
+  expect(two.output.err).toContain("does not say for which model")
 })
 
 test("a second signal ends at once", async () => {
