@@ -2,7 +2,7 @@
 // how a gradient of its result becomes gradients of its operands. It knows nothing of models, losses or optimizers.
 import type { Backend } from "../backends/backend.js"
 import { UnsupportedError } from "../errors/errors.js"
-import type { WeightOps } from "../ops/gradients.js"
+import type { ScoringOps, WeightOps } from "../ops/gradients.js"
 import type { PageStore, SequenceRows, Weight } from "../ops/ops.js"
 import { elements, type Shape, type Tensor } from "../tensor/tensor.js"
 
@@ -28,7 +28,7 @@ const stretchCalls = 16
 export const recording = (ops: Backend, gradients: Gradients, inputs: readonly Tensor[] = []): Tape =>
   new Tape(ops, gradients, inputs)
 
-export class Tape implements WeightOps {
+export class Tape implements WeightOps, ScoringOps {
   readonly #ops: Backend
   readonly #gradients: Gradients
   readonly #inputs: readonly Tensor[]
@@ -161,6 +161,12 @@ export class Tape implements WeightOps {
   rows(x: Tensor, indices: Int32Array): Tensor {
     return this.#record(this.#ops.rows(x, indices), [x], (dy) =>
       this.#flow(x, this.#ops.rowsGradient(dy, indices, x.shape[0])),
+    )
+  }
+
+  logProbabilities(logits: Tensor, targets: Int32Array): Tensor {
+    return this.#record(this.#ops.logProbabilities(logits, targets), [logits], (dy) =>
+      this.#flow(logits, this.#ops.logProbabilitiesGradient(dy, logits, targets)),
     )
   }
 

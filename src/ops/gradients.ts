@@ -27,7 +27,13 @@ export interface WeightOps extends Ops {
   weight(x: Tensor): Weight
 }
 
-export interface GradientOps extends WeightOps {
+/** The operations that a loss is made of. */
+export interface ScoringOps {
+  /** `y[r] = logits[r, targets[r]] - log sum_v exp(logits[r, v])`: [R, V] gives [R]. */
+  logProbabilities(logits: Tensor, targets: Int32Array): Tensor
+}
+
+export interface GradientOps extends WeightOps, ScoringOps {
   /** `dx[t,k] = sum_n dy[t,n] * w[n,k]`: [T, N] and a weight [N, K] of any kind (dequantized) give [T, K]. */
   linearInputGradient(dy: Tensor, weight: Weight): Tensor
 
@@ -58,9 +64,6 @@ export interface GradientOps extends WeightOps {
 
   /** Scatters and adds: dx[indices[r],:] += dy[r,:], the other rows zero: [R, D] gives [rows, D]. */
   rowsGradient(dy: Tensor, indices: Int32Array, rows: number): Tensor
-
-  /** `y[r] = logits[r, targets[r]] - log sum_v exp(logits[r, v])`: [R, V] gives [R]. */
-  logProbabilities(logits: Tensor, targets: Int32Array): Tensor
 
   /** `dx[r,v] = dy[r] * ((v == targets[r]) - softmax(logits[r])[v])`. dy is [R]. */
   logProbabilitiesGradient(dy: Tensor, logits: Tensor, targets: Int32Array): Tensor

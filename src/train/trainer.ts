@@ -92,10 +92,12 @@ export class Trainer {
       const pass = {
         backend,
         ops,
+        scoring: tape,
         model,
         head,
         training: true,
         runBlock: recompute ? tape.checkpoint : undefined,
+        checkpoint: tape.checkpoint,
       }
       const loss = await method.loss(pass, batch)
       if (!Number.isFinite(loss.sum)) throw new DivergedError(step, "the loss", loss.sum)
@@ -116,7 +118,8 @@ export class Trainer {
       const scope = backend.scope()
       try {
         const { model, ops, head } = trainable.bind(backend)
-        total.add(await method.loss({ backend, ops, model, head, training: false }, batch), batch.ids.length)
+        const pass = { backend, ops, scoring: backend, model, head, training: false }
+        total.add(await method.loss(pass, batch), batch.ids.length)
       } finally {
         scope.end()
       }

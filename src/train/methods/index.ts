@@ -6,7 +6,6 @@ import { openCheckpoint } from "../../formats/disk-folder.js"
 import { loadModel } from "../../model/checkpoint.js"
 import { forward, type Model } from "../../model/llama.js"
 import type { WeightKind } from "../../weights/kind.js"
-import type { PackedBatch } from "../packing.js"
 import type { TrainingBackend } from "../parameters.js"
 import type { Recipe } from "../recipe/schema.js"
 import type { Teaching } from "../teacher-store.js"
@@ -20,6 +19,7 @@ import { nextToken } from "./next-token.js"
 import { preference } from "./preference.js"
 import { hasChats, mixedReader, preferenceReader, type ReaderOf } from "./readers.js"
 import { reward } from "./reward.js"
+import { targetLogProbabilities } from "./target-log-probabilities.js"
 
 export interface PreparedMethod {
   readonly method: Method
@@ -91,14 +91,13 @@ export async function prepareMethod(
       const other = reference === undefined ? undefined : resolve(folder, reference)
       const model = await referenceModel(recipe, start, backend, other)
       const masked = Uint8Array.from({ length: tokenizer.size }, (_, id) => (tokenizer.isSpecial(id) ? 1 : 0))
-      const logProbabilities = (batch: PackedBatch) =>
-        backend.read(backend.logProbabilities(forward(backend, model, batch), batch.targets))
+      const pass = { backend, ops: backend, scoring: backend, model }
       return {
         method: preference({
           beta,
           nll,
           masked: maskSpecial ? masked : undefined,
-          reference: logProbabilities,
+          reference: async (batch) => (await targetLogProbabilities(pass, batch)).values,
         }),
         divides: false,
         reader: preferenceReader(recipe, start),

@@ -2,6 +2,7 @@
 // else of it; where the batch comes from is the business of `batches.ts`.
 import type { Seed } from "../../autograd/tape.js"
 import type { Model, RunBlock } from "../../model/llama.js"
+import type { ScoringOps } from "../../ops/gradients.js"
 import type { Ops, Weight } from "../../ops/ops.js"
 import type { PackedBatch } from "../packing.js"
 import type { TrainingBackend } from "../parameters.js"
@@ -12,11 +13,15 @@ export interface Pass {
   readonly backend: TrainingBackend
   /** The model is run with these: a tape in training, else the backend itself. */
   readonly ops: Ops
+  /** Scores that are to be differentiated are taken with these: the tape in training, else the backend itself. */
+  readonly scoring: ScoringOps
   readonly model: Model
   /** [1, D]: the head of a reward model. */
   readonly head?: Weight
   /** How blocks are run: a checkpoint of the tape where memory is to be saved. */
   readonly runBlock?: RunBlock
+  /** Runs part of a model, forgets what it made on the way, and runs it again in the backward pass. */
+  readonly checkpoint?: RunBlock
   /** Whether a backward pass follows: without one seeds are not needed. */
   readonly training: boolean
 }

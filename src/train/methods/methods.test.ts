@@ -16,6 +16,7 @@ import type { Method } from "./method.js"
 import { nextToken } from "./next-token.js"
 import { preference } from "./preference.js"
 import { reward } from "./reward.js"
+import { targetLogProbabilities } from "./target-log-probabilities.js"
 
 const config = { ...tinyConfig, width: 16, layers: 1, queryHeads: 2, kvHeads: 1, feedForwardWidth: 24 }
 const bytesOf = new Int32Array(config.vocabularySize).fill(1)
@@ -57,14 +58,14 @@ async function checkGradients(
 ) {
   const lossNow = async () => {
     const { model, ops, head } = trainable.bind(backend)
-    return (await method.loss({ backend, ops, model, head, training: true }, batch)).sum
+    return (await method.loss({ backend, ops, scoring: backend, model, head, training: true }, batch)).sum
   }
   const tape = recording(
     backend,
     new Map(trainable.parameters.map(({ value, gradient }) => [value, gradient])),
   )
   const { model, ops, head } = trainable.bind(tape)
-  const loss = await method.loss({ backend, ops, model, head, training: true }, batch)
+  const loss = await method.loss({ backend, ops, scoring: tape, model, head, training: true }, batch)
   tape.backward(loss.seeds)
   let checked = 0
   for (const { name, value, gradient, shape } of trainable.parameters) {
@@ -186,6 +187,34 @@ describe("distillation", () => {
   })
 })
 
+describe("log probabilities of targets", () => {
+  test("rows in parts give the values and gradients of all rows at once", async () => {
+    const { backend, trainable } = await setup(13)
+    const batch = await batchesOf(records(6, [40])).next()
+    const gradient = Float32Array.from(batch.targets, (_, i) => 0.1 * i - 1)
+    const measured = async (most: number) => {
+      const gradients = new Map(trainable.parameters.map(({ value, gradient }) => [value, gradient]))
+      for (const into of gradients.values()) backend.fill(into, 0)
+      const tape = recording(backend, gradients)
+      const pass = { backend, scoring: tape, checkpoint: tape.checkpoint, ...trainable.bind(tape) }
+      const { values, seeds } = await targetLogProbabilities(pass, batch, most)
+      tape.backward(seeds(gradient))
+      const all = await Promise.all([...gradients.values()].map((into) => backend.read(into)))
+      return { values, seeds: seeds(gradient).length, gradients: all.flatMap((list) => [...list]) }
+    }
+    const whole = await measured(2 ** 26)
+    const parts = await measured(4 * config.vocabularySize)
+    expect(whole.seeds).toBe(1)
+    expect(parts.seeds).toBe(Math.ceil(batch.targets.length / 4))
+    expect(parts.values).toEqual(whole.values)
+    expect(parts.gradients.length).toBe(whole.gradients.length)
+    const largest = whole.gradients.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    expect(largest).toBeGreaterThan(0.1)
+    for (const [i, value] of parts.gradients.entries())
+      expect(Math.abs(value - whole.gradients[i])).toBeLessThan(1e-5 * largest)
+  })
+})
+
 describe("preferences", () => {
   const zeros = async (batch: PackedBatch) => new Float32Array(batch.targets.length).fill(-5)
   const masked = new Uint8Array(config.vocabularySize)
@@ -207,7 +236,7 @@ describe("preferences", () => {
       backend.read(backend.logProbabilities(forward(backend, model, batch), batch.targets))
     const method = preference({ beta: 0.1, nll: 0, masked: undefined, reference })
     const { sum, count } = await method.loss(
-      { backend, ops: backend, model, training: false },
+      { backend, ops: backend, scoring: backend, model, training: false },
       await batchesOf(records(4, [40, 60])).next(),
     )
     expect(sum / count).toBeCloseTo(Math.log(2), 6)
@@ -229,7 +258,7 @@ describe("preferences", () => {
       const reference = async ({ targets }: PackedBatch) =>
         Float32Array.from(targets, (id) => (id === 264 ? end : -5))
       const method = preference({ beta: 0.1, nll: 0, masked, reference })
-      return (await method.loss({ backend, ops: backend, model, training: false }, batch)).sum
+      return (await method.loss({ backend, ops: backend, scoring: backend, model, training: false }, batch)).sum
     }
     expect(await marginWith(-100)).toBe(await marginWith(-1))
   })

@@ -1,27 +1,22 @@
 // Next-token prediction: `-sum log p(token | tokens before it in its sequence)` over the tokens whose loss counts.
 // Pretraining counts all tokens of texts, supervised fine-tuning those of the assistant's turns: the data say which.
-import { forward } from "../../model/llama.js"
 import type { PackedBatch } from "../packing.js"
 import type { Loss, Method, Pass } from "./method.js"
+import { targetLogProbabilities } from "./target-log-probabilities.js"
 
 /** `bytesOf` has the bytes of every token's text, for bits per byte. */
 export function nextToken(bytesOf: Int32Array): Method {
   return {
     unit: "tokens",
-    async loss({ backend, ops, model, runBlock, training }: Pass, batch: PackedBatch): Promise<Loss> {
+    async loss(pass: Pass, batch: PackedBatch): Promise<Loss> {
       const { targets } = batch
-      const logits = forward(ops, model, batch, undefined, runBlock)
-      const logProbabilities = await backend.read(backend.logProbabilities(logits, targets))
+      const { values, seeds } = await targetLogProbabilities(pass, batch)
       const count = targets.length
-      const sum = -logProbabilities.reduce((sum, value) => sum + value, 0)
-      const more = { bytes: targets.reduce((sum, id) => sum + bytesOf[id], 0) }
-      if (!training) return { sum, count, seeds: [], more }
-      const minusOne = backend.tensor(new Float32Array(count).fill(-1), [count])
       return {
-        sum,
+        sum: -values.reduce((sum, value) => sum + value, 0),
         count,
-        more,
-        seeds: [[logits, backend.logProbabilitiesGradient(minusOne, logits, targets)]],
+        more: { bytes: targets.reduce((sum, id) => sum + bytesOf[id], 0) },
+        seeds: pass.training ? seeds(new Float32Array(count).fill(-1)) : [],
       }
     },
   }

@@ -1,9 +1,9 @@
 // Direct preference optimization (Rafailov et al. 2023): with r = log p(answer) - log p_reference(answer), the loss of a
 // pair is `-log sigmoid(beta (r_chosen - r_rejected))`. With Llama 3's changes (Dubey et al. 2024, section 4.1.4) special
 // tokens do not count in r, and `nll` times the mean negative log likelihood of the chosen answer is added.
-import { forward } from "../../model/llama.js"
 import type { PackedBatch, Segment } from "../packing.js"
 import type { Loss, Method, Pass } from "./method.js"
+import { targetLogProbabilities } from "./target-log-probabilities.js"
 
 export interface PreferenceOptions {
   readonly beta: number
@@ -18,11 +18,10 @@ export interface PreferenceOptions {
 export function preference({ beta, nll, masked, reference }: PreferenceOptions): Method {
   return {
     unit: "pairs",
-    async loss({ backend, ops, model, runBlock, training }: Pass, batch: PackedBatch): Promise<Loss> {
+    async loss(pass: Pass, batch: PackedBatch): Promise<Loss> {
       const { targets } = batch
       const before = await reference(batch)
-      const logits = forward(ops, model, batch, undefined, runBlock)
-      const now = await backend.read(backend.logProbabilities(logits, targets))
+      const { values: now, seeds } = await targetLogProbabilities(pass, batch)
       const counts = Float32Array.from(targets, (id) => (masked?.[id] === 1 ? 0 : 1))
       const gradient = new Float32Array(targets.length)
       const total = { sum: 0, accuracy: 0, margin: 0, likelihood: 0 }
@@ -39,10 +38,7 @@ export function preference({ beta, nll, masked, reference }: PreferenceOptions):
         each(rejected, (i) => (gradient[i] = beta * wrong * counts[i]))
       }
       const { sum, ...more } = total
-      if (!training) return { sum, count: pairs.length, seeds: [], more }
-      const dy = backend.tensor(gradient, [gradient.length])
-      const seeds = [[logits, backend.logProbabilitiesGradient(dy, logits, targets)]] as const
-      return { sum, count: pairs.length, seeds, more }
+      return { sum, count: pairs.length, seeds: pass.training ? seeds(gradient) : [], more }
     },
   }
 }
