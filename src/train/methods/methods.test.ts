@@ -258,7 +258,8 @@ describe("preferences", () => {
       const reference = async ({ targets }: PackedBatch) =>
         Float32Array.from(targets, (id) => (id === 264 ? end : -5))
       const method = preference({ beta: 0.1, nll: 0, masked, reference })
-      return (await method.loss({ backend, ops: backend, scoring: backend, model, training: false }, batch)).sum
+      return (await method.loss({ backend, ops: backend, scoring: backend, model, training: false }, batch))
+        .sum
     }
     expect(await marginWith(-100)).toBe(await marginWith(-1))
   })
