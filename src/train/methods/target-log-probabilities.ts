@@ -11,7 +11,7 @@ export interface TargetLogProbabilities {
   /** `log p(target)` of each output row. */
   readonly values: Float32Array
   /** Where the backward pass begins, from the gradient of the loss with respect to each value. */
-  seeds(gradient: Float32Array): Seed[]
+  readonly seeds: (gradient: Float32Array) => Seed[]
 }
 
 /** Logits that are held at once: 256 MB of them, and as much for their gradient. */
