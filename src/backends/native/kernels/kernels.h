@@ -29,11 +29,11 @@ static inline T* pointer(double address) {
 }
 
 template <class T>
-static inline T smaller(T a, T b) {
+constexpr T smaller(T a, T b) {
   return a < b ? a : b;
 }
 template <class T>
-static inline T larger(T a, T b) {
+constexpr T larger(T a, T b) {
   return a > b ? a : b;
 }
 constexpr int64_t ceilingDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -1,5 +1,5 @@
-// linear with integer weights and 8-bit activations. A unit is a panel of 16 rows. Few tokens
-// read the panel as it is packed (here), many go through unpacked parts of it (matrix-int.h).
+// linear with integer weights and 8-bit activations. A unit is a panel of 16 rows. Few tokens read panels as they are
+// packed, several side by side (here); many go through unpacked parts of a panel (matrix-int.h).
 // Within a group the sums are exact, so only the chain over groups decides the bits of a result: one multiply-add with
 // the scale (and one with the minimum), then the token's scale. Both ways keep that chain.
 #include "matrix-int.h"
@@ -10,8 +10,8 @@ int64_t linearUnitsInt(int64_t, int64_t, int64_t rows, int64_t) { return ceiling
 
 /** One group of a tile: the dot products of all rows and tokens as floats. */
 template <Kind kind, int tokens>
-[[gnu::always_inline]] static inline void multiplyGroup(const uint8_t* block, const Record (&x)[tokens], int64_t group,
-                                                        Vector (&dots)[vectors][tokens]) {
+[[gnu::always_inline]] static inline void dotsOfGroup(const uint8_t* block, const Record (&x)[tokens], int64_t group,
+                                                      Vector (&dots)[vectors][tokens]) {
   constexpr int parts = int(valueBytes(kind) / partBytes);
   if constexpr (hasNibbles(kind)) {
     NibbleSum sums[vectors][tokens];
@@ -76,48 +76,58 @@ template <Kind kind, int tokens>
   }
 }
 
-/** Some tokens, from `token` on, times a panel. */
+/** One group of a panel times some tokens, onto their sums [token][row]. */
 template <Kind kind, int tokens>
-static void multiplyPanel(const uint8_t* panel, const uint8_t* records, int64_t token, int64_t columns, float* out,
-                          int64_t rows, int64_t row) {
-  const int64_t groups = columns / groupSize;
-  Record x[tokens];
-  for (int t = 0; t < tokens; t++) x[t] = recordAt(records, token + t, columns);
-  Vector sums[vectors][tokens];
+static inline void multiplyGroup(const uint8_t* block, const Record (&x)[tokens], int64_t group, float* sums) {
+  const uint16_t* scales = reinterpret_cast<const uint16_t*>(block + valueBytes(kind));
+  Vector dots[vectors][tokens];
+  dotsOfGroup<kind>(block, x, group, dots);
   CRIA_UNROLL
-  for (int t = 0; t < tokens; t++) {
+  for (int v = 0; v < vectors; v++) {
+    Vector scale = zero(), minimum = zero();
+    if constexpr (kind != Int8Channel) scale = loadHalves(scales + v * LANES);
+    // The record has -8 times the sum of the group's activations.
+    if constexpr (kind == Int4Min) minimum = mul(loadHalves(scales + panelRows + v * LANES), broadcast(-0.125f));
     CRIA_UNROLL
-    for (int v = 0; v < vectors; v++) sums[v][t] = zero();
-  }
-  for (int64_t g = 0; g < groups; g++) {
-    const uint8_t* block = panel + g * blockBytes(kind);
-    const uint16_t* scales = reinterpret_cast<const uint16_t*>(block + valueBytes(kind));
-    Vector dots[vectors][tokens];
-    multiplyGroup<kind>(block, x, g, dots);
-    CRIA_UNROLL
-    for (int v = 0; v < vectors; v++) {
-      if constexpr (kind == Int8Channel) {
-        CRIA_UNROLL
-        for (int t = 0; t < tokens; t++) sums[v][t] = add(sums[v][t], dots[v][t]);
-      } else {
-        const Vector scale = loadHalves(scales + v * LANES);
-        CRIA_UNROLL
-        for (int t = 0; t < tokens; t++) sums[v][t] = fma(dots[v][t], scale, sums[v][t]);
-      }
-      if constexpr (kind == Int4Min) {
-        // The record has -8 times the sum of the group's activations.
-        const Vector minimum = mul(loadHalves(scales + panelRows + v * LANES), broadcast(-0.125f));
-        CRIA_UNROLL
-        for (int t = 0; t < tokens; t++) {
-          sums[v][t] = fma(toFloats(broadcastInteger(x[t].offsets[g])), minimum, sums[v][t]);
-        }
-      }
+    for (int t = 0; t < tokens; t++) {
+      float* at = sums + t * panelRows + v * LANES;
+      Vector sum = load(at);
+      if constexpr (kind == Int8Channel) sum = add(sum, dots[v][t]);
+      else sum = fma(dots[v][t], scale, sum);
+      if constexpr (kind == Int4Min) sum = fma(toFloats(broadcastInteger(x[t].offsets[group])), minimum, sum);
+      store(at, sum);
     }
   }
-  for (int t = 0; t < tokens; t++) {
-    float rowSums[panelRows];
-    for (int v = 0; v < vectors; v++) store(rowSums + v * LANES, sums[v][t]);
-    storeRows<kind>(panel, groups, rowSums, x[t].scale, out + (token + t) * rows + row, rows - row);
+}
+
+/** Panels that are read side by side: memory answers several streams sooner than one. */
+constexpr int64_t panelsAtOnce = 4;
+
+/** Some tokens, from `token` on, times some panels; `out` is the first panel's first row of token 0. */
+template <Kind kind, int tokens>
+static void multiplyPanels(const uint8_t* panel, int64_t panels, const uint8_t* records, int64_t token, int64_t columns,
+                           float* out, int64_t rows, int64_t rowsLeft) {
+  const int64_t groups = columns / groupSize, stride = panelBytes(kind, columns);
+  Record x[tokens];
+  for (int t = 0; t < tokens; t++) x[t] = recordAt(records, token + t, columns);
+  for (; panels > 0; panels -= panelsAtOnce, panel += panelsAtOnce * stride) {
+    const int64_t some = smaller(panels, panelsAtOnce);
+    float sums[panelsAtOnce][tokens * panelRows] = {};
+    for (int64_t g = 0; g < groups; g++) {
+      for (int64_t p = 0; p < some; p++) {
+        const uint8_t* block = panel + p * stride + g * blockBytes(kind);
+        // On its way meanwhile: the panel's next group, or where the next panels begin.
+        const uint8_t* next = g + 1 < groups ? block + blockBytes(kind) : panel + (panelsAtOnce + p) * stride;
+        for (int64_t at = 0; at < blockBytes(kind); at += 64) __builtin_prefetch(next + at);
+        multiplyGroup<kind>(block, x, g, sums[p]);
+      }
+    }
+    for (int64_t p = 0; p < some; p++, out += panelRows, rowsLeft -= panelRows) {
+      for (int t = 0; t < tokens; t++) {
+        storeRows<kind>(panel + p * stride, groups, sums[p] + t * panelRows, x[t].scale, out + (token + t) * rows,
+                        rowsLeft);
+      }
+    }
   }
 }
 
@@ -125,7 +135,7 @@ static void multiplyPanel(const uint8_t* panel, const uint8_t* records, int64_t 
 constexpr int fewTokens = largestTile < 4 ? largestTile : 4;
 
 template <Kind kind>
-static void multiplyPanels(const double* args, int64_t begin, int64_t end, uint8_t* scratch) {
+static void multiply(const double* args, int64_t begin, int64_t end, uint8_t* scratch) {
   const uint8_t* records = pointer<uint8_t>(args[0]);
   const uint8_t* weight = pointer<uint8_t>(args[1]);
   float* out = pointer<float>(args[2]);
@@ -144,26 +154,27 @@ static void multiplyPanels(const double* args, int64_t begin, int64_t end, uint8
     }
     return;
   }
-  for (int64_t p = begin; p < end; p++) {
-    const uint8_t* panel = weight + p * panelBytes(kind, columns);
-    int64_t t = 0;
-    if constexpr (fewTokens >= 4) {
-      for (; t + 4 <= tokens; t += 4) multiplyPanel<kind, 4>(panel, records, t, columns, out, rows, p * panelRows);
-    }
-    if constexpr (fewTokens >= 2) {
-      for (; t + 2 <= tokens; t += 2) multiplyPanel<kind, 2>(panel, records, t, columns, out, rows, p * panelRows);
-    }
-    for (; t < tokens; t++) multiplyPanel<kind, 1>(panel, records, t, columns, out, rows, p * panelRows);
+  const uint8_t* panel = weight + begin * panelBytes(kind, columns);
+  const int64_t panels = end - begin, row = begin * panelRows;
+  int64_t t = 0;
+  if constexpr (fewTokens >= 4) {
+    for (; t + 4 <= tokens; t += 4)
+      multiplyPanels<kind, 4>(panel, panels, records, t, columns, out + row, rows, rows - row);
   }
+  if constexpr (fewTokens >= 2) {
+    for (; t + 2 <= tokens; t += 2)
+      multiplyPanels<kind, 2>(panel, panels, records, t, columns, out + row, rows, rows - row);
+  }
+  for (; t < tokens; t++) multiplyPanels<kind, 1>(panel, panels, records, t, columns, out + row, rows, rows - row);
 }
 
 /** Operands: records, packed weight, out, tokens, rows, columns, kind. Unit: a panel. */
 void LinearInt(const double* args, int64_t begin, int64_t end, Thread& thread) {
   switch (int64_t(args[6])) {
-    case Int8: return multiplyPanels<Int8>(args, begin, end, thread.scratch);
-    case Int8Channel: return multiplyPanels<Int8Channel>(args, begin, end, thread.scratch);
-    case Int4: return multiplyPanels<Int4>(args, begin, end, thread.scratch);
-    default: return multiplyPanels<Int4Min>(args, begin, end, thread.scratch);
+    case Int8: return multiply<Int8>(args, begin, end, thread.scratch);
+    case Int8Channel: return multiply<Int8Channel>(args, begin, end, thread.scratch);
+    case Int4: return multiply<Int4>(args, begin, end, thread.scratch);
+    default: return multiply<Int4Min>(args, begin, end, thread.scratch);
   }
 }
 

@@ -101,9 +101,18 @@ struct Activations {
   float scale;
 };
 
+/** What will be unpacked next: brought near while tiles are multiplied, some lines with each of their groups. */
+struct Ahead {
+  const uint8_t* at;
+  const uint8_t* end;
+  /** Lines of a group. */
+  int64_t lines;
+};
+
 /** Some unpacked groups times some tokens, onto their sums [token][row]. */
 template <Kind kind, int tokens>
-static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, const Activations* x, float* into) {
+static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, const Activations* x, float* into,
+                         Ahead& ahead) {
   using U = Unpacked<kind>;
   using Sum = typename SumOf<hasNibbles(kind)>::Type;
   Vector totals[vectors][tokens];
@@ -113,6 +122,10 @@ static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, 
     for (int v = 0; v < vectors; v++) totals[v][t] = load(into + t * panelRows + v * LANES);
   }
   for (int64_t g = first; g < first + count; g++, unpacked += U::bytes) {
+    if (ahead.at < ahead.end) {
+      for (int64_t line = 0; line < ahead.lines; line++) __builtin_prefetch(ahead.at + line * 64);
+      ahead.at += ahead.lines * 64;
+    }
     Sum sums[vectors][tokens];
     CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
@@ -168,14 +181,14 @@ static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, 
 /** Tiles of at most `largest` tokens until none is left. */
 template <Kind kind, int largest>
 static void multiplyTiles(const uint8_t* unpacked, int64_t first, int64_t count, const Activations* x, int64_t tokens,
-                          float* into) {
+                          float* into, Ahead& ahead) {
   int64_t t = 0;
   for (; t + largest <= tokens; t += largest) {
-    multiplyTile<kind, largest>(unpacked, first, count, x + t, into + t * panelRows);
+    multiplyTile<kind, largest>(unpacked, first, count, x + t, into + t * panelRows, ahead);
   }
   if constexpr (largest > 1) {
     constexpr int next = largest > 4 ? 4 : largest - 1;
-    if (t < tokens) multiplyTiles<kind, next>(unpacked, first, count, x + t, tokens - t, into + t * panelRows);
+    if (t < tokens) multiplyTiles<kind, next>(unpacked, first, count, x + t, tokens - t, into + t * panelRows, ahead);
   }
 }
 
@@ -224,14 +237,18 @@ static void takeActivations(Workspace& work, const uint8_t* records, int64_t tok
 template <Kind kind>
 static void multiplyBlock(Workspace& work, const uint8_t* panel, int64_t count, int64_t columns, float* out,
                           int64_t rows, int64_t rowsLeft) {
-  const int64_t groups = columns / groupSize;
+  const int64_t groups = columns / groupSize, tiles = ceilingDivide(count, largestTile);
   for (int64_t i = 0; i < count * panelRows; i++) work.sums[i] = 0;
   for (int64_t first = 0; first < groups; first += groupsAtOnce) {
     const int64_t some = smaller(groupsAtOnce, groups - first);
     for (int64_t g = 0; g < some; g++) {
       unpackGroup<kind>(panel + (first + g) * blockBytes(kind), work.unpacked + g * Unpacked<kind>::bytes);
     }
-    multiplyTiles<kind, largestTile>(work.unpacked, first, some, work.x, count, work.sums);
+    // Panels follow one another, so what comes next lies behind these groups.
+    const uint8_t* next = panel + (first + some) * blockBytes(kind);
+    const int64_t bytes = some * blockBytes(kind);
+    Ahead ahead = {next, next + bytes, ceilingDivide(bytes, 64 * some * tiles)};
+    multiplyTiles<kind, largestTile>(work.unpacked, first, some, work.x, count, work.sums, ahead);
   }
   for (int64_t t = 0; t < count; t++) {
     storeRows<kind>(panel, groups, work.sums + t * panelRows, work.x[t].scale, out + t * rows, rowsLeft);
