@@ -3,19 +3,9 @@
 // one of linear-int.cc.
 #pragma once
 
-#include "int-vector.h"
-
-// Loops over registers. Without vectors the lanes are loops too, and unrolling all of it takes compilers minutes.
-#if defined(__AVX2__) || defined(__AVX512F__) || defined(__ARM_NEON)
-#define CRIA_UNROLL _Pragma("GCC unroll 16")
-#else
-#define CRIA_UNROLL
-#endif
+#include "group-products.h"
 
 namespace cria::CRIA_ISA {
-
-/** Vectors of a panel's rows. */
-constexpr int vectors = panelRows / LANES;
 
 /** Tokens of the largest tile. */
 #if defined(__AVX512F__)
@@ -30,27 +20,6 @@ constexpr int largestTile = 1;
 constexpr int64_t groupsAtOnce = 16;
 /** Tokens of a block at most: their records stay near while all panels of a range pass. */
 constexpr int64_t tokensAtOnce = 128 / largestTile * largestTile;
-
-template <bool nibbles>
-struct SumOf {
-  using Type = ByteSum;
-};
-template <>
-struct SumOf<true> {
-  using Type = NibbleSum;
-};
-
-/** How unpacked groups of a kind lie: steps of 64 bytes (all rows, 4 bytes each), then scales and minima as floats. */
-template <Kind kind>
-struct Unpacked {
-  static constexpr bool widens = !hasNibbles(kind) && bytesWiden;
-  static constexpr int steps = widens ? 16 : 8;
-  static constexpr int64_t scales = steps * partBytes;
-  static constexpr int64_t minima = scales + panelRows * 4;
-  static constexpr int64_t bytes = minima + panelRows * 4;
-  /** Bytes of a token's activations of one group. */
-  static constexpr int64_t activations = steps * 4;
-};
 
 template <Kind kind>
 static void unpackGroup(const uint8_t* block, uint8_t* group) {
@@ -70,6 +39,7 @@ static void unpackGroup(const uint8_t* block, uint8_t* group) {
       }
     }
   }
+  if constexpr (pairsSteps) pairSteps(group, U::steps);
   const uint16_t* halves = reinterpret_cast<const uint16_t*>(block + valueBytes(kind));
   for (int64_t row = 0; row < panelRows; row += LANES) {
     if constexpr (kind != Int8Channel) {
@@ -94,13 +64,6 @@ static inline void widenRecord(const Record& record, int64_t columns, int8_t* ou
   }
 }
 
-/** Activations as a tile reads them. */
-struct Activations {
-  const int8_t* values;
-  const int32_t* offsets;
-  float scale;
-};
-
 /** What will be unpacked next: brought near while tiles are multiplied, some lines with each of their groups. */
 struct Ahead {
   const uint8_t* at;
@@ -114,7 +77,6 @@ template <Kind kind, int tokens>
 static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, const Activations* x, float* into,
                          Ahead& ahead) {
   using U = Unpacked<kind>;
-  using Sum = typename SumOf<hasNibbles(kind)>::Type;
   Vector totals[vectors][tokens];
   CRIA_UNROLL
   for (int t = 0; t < tokens; t++) {
@@ -126,44 +88,17 @@ static void multiplyTile(const uint8_t* unpacked, int64_t first, int64_t count, 
       for (int64_t line = 0; line < ahead.lines; line++) __builtin_prefetch(ahead.at + line * 64);
       ahead.at += ahead.lines * 64;
     }
-    Sum sums[vectors][tokens];
-    CRIA_UNROLL
-    for (int t = 0; t < tokens; t++) {
-      CRIA_UNROLL
-      for (int v = 0; v < vectors; v++) {
-        if constexpr (hasNibbles(kind)) sums[v][t] = beginNibbles(kind == Int4 ? x[t].offsets[g] : 0);
-        else sums[v][t] = beginUnpacked(x[t].offsets[g]);
-      }
-    }
-    CRIA_UNROLL
-    for (int step = 0; step < U::steps; step++) {
-      Bytes w[vectors];
-      CRIA_UNROLL
-      for (int v = 0; v < vectors; v++) w[v] = loadBytes(unpacked + step * partBytes + v * LANES * 4);
-      CRIA_UNROLL
-      for (int t = 0; t < tokens; t++) {
-        const Bytes four = broadcastFour(x[t].values + g * U::activations + step * 4);
-        CRIA_UNROLL
-        for (int v = 0; v < vectors; v++) {
-          if constexpr (hasNibbles(kind)) sums[v][t] = addNibbles(sums[v][t], w[v], four);
-          else sums[v][t] = addUnpacked(sums[v][t], w[v], four);
-        }
-      }
-    }
+    Integers dots[vectors][tokens];
+    multiplyGroup<kind, tokens>(unpacked, x, g, dots);
     const float* scales = reinterpret_cast<const float*>(unpacked + U::scales);
     const float* minima = reinterpret_cast<const float*>(unpacked + U::minima);
     CRIA_UNROLL
     for (int t = 0; t < tokens; t++) {
       CRIA_UNROLL
       for (int v = 0; v < vectors; v++) {
-        if constexpr (hasNibbles(kind)) {
-          const Vector dot = toFloats(endNibbles(sums[v][t], kind == Int4 ? x[t].offsets[g] : 0));
-          totals[v][t] = fma(dot, load(scales + v * LANES), totals[v][t]);
-        } else if constexpr (kind == Int8) {
-          totals[v][t] = fma(toFloats(endBytes(sums[v][t])), load(scales + v * LANES), totals[v][t]);
-        } else {
-          totals[v][t] = add(totals[v][t], toFloats(endBytes(sums[v][t])));
-        }
+        const Vector dot = toFloats(dots[v][t]);
+        if constexpr (kind == Int8Channel) totals[v][t] = add(totals[v][t], dot);
+        else totals[v][t] = fma(dot, load(scales + v * LANES), totals[v][t]);
         if constexpr (kind == Int4Min) {
           const Vector total = toFloats(broadcastInteger(x[t].offsets[g]));
           totals[v][t] = fma(total, load(minima + v * LANES), totals[v][t]);
