@@ -17,6 +17,8 @@ interface Measured {
   backend?: string
   prefill: { tokens: number; tokensPerSecond: number }[]
   decode: { depth: number; tokensPerSecond: number }[]
+  /** Several answers at once: tokens a second of all. */
+  streams?: { streams: number; tokensPerSecond: number }
   loadMilliseconds: number
   residentBytes: number
 }
@@ -28,6 +30,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "5" },
     prefill: { type: "string", default: "64,512" },
     decode: { type: "string", default: "48" },
+    streams: { type: "string", default: "0" },
     /** Node binary that runs Cria; the peer runs on this one. */
     node: { type: "string", default: process.execPath },
   },
@@ -44,6 +47,7 @@ if (!existsSync(here("peers/node_modules/node-llama-cpp"))) {
 }
 
 const shared = ["--threads", values.threads, "--prefill", values.prefill, "--decode", values.decode]
+if (Number(values.streams) > 0) shared.push("--streams", values.streams)
 const contenders = [
   {
     name: "cria",
@@ -88,6 +92,9 @@ const table = [
   ...runs.cria[0].decode.map(({ depth }, i) =>
     row(`decode at ${depth}, tok/s`, (run) => run.decode[i].tokensPerSecond),
   ),
+  ...(runs.cria[0].streams
+    ? [row(`${values.streams} streams together, tok/s`, (run) => run.streams!.tokensPerSecond)]
+    : []),
   row("load, s", (run) => run.loadMilliseconds / 1000),
   row("resident, MiB", (run) => run.residentBytes / 2 ** 20, 0),
   "",

@@ -10,11 +10,15 @@ const { values, positionals } = parseArgs({
     threads: { type: "string", default: "2" },
     prefill: { type: "string", default: "64,512" },
     decode: { type: "string", default: "48" },
+    streams: { type: "string", default: "0" },
   },
 })
 const threads = Number(values.threads)
 const prefill = values.prefill.split(",").map(Number)
 const decode = Number(values.decode)
+const streams = Number(values.streams)
+/** Tokens of the prompt of each stream. */
+const streamPrompt = 16
 
 const started = performance.now()
 const llama = await getLlama({
@@ -45,6 +49,31 @@ async function generate(tokens, count) {
   return (count * 1000) / (performance.now() - first)
 }
 
+/** Tokens a second of all streams together, while all of them are being written. */
+async function sideBySide() {
+  const many = await model.createContext({
+    sequences: streams,
+    contextSize: streamPrompt + decode + 16,
+    threads,
+    batchSize: 512,
+  })
+  const times = await Promise.all(
+    Array.from({ length: streams }, async (_, stream) => {
+      const own = many.getSequence()
+      const at = []
+      const prompt = random(streamPrompt).map((token) => token + stream)
+      for await (const _ of own.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+        if (at.push(performance.now()) > decode) break
+      }
+      return at
+    }),
+  )
+  const from = Math.max(...times.map((at) => at[0]))
+  const to = Math.min(...times.map((at) => at.at(-1)))
+  const within = times.flat().filter((time) => time > from && time <= to).length
+  return (1000 * within) / (to - from)
+}
+
 await generate(random(16), 4) // warm up: pages of the mapped file, thread pool
 const result = { prefill: [], decode: [], loadMilliseconds, residentBytes: 0 }
 for (const tokens of prefill) {
@@ -54,6 +83,11 @@ for (const tokens of prefill) {
   result.prefill.push({ tokens, tokensPerSecond: (tokens * 1000) / (performance.now() - begun) })
 }
 result.decode.push({ depth: 0, tokensPerSecond: await generate(random(1), decode) })
+if (streams > 0) {
+  sequence.dispose()
+  await context.dispose()
+  result.streams = { streams, tokensPerSecond: await sideBySide() }
+}
 result.residentBytes = process.memoryUsage.rss()
 console.log(JSON.stringify(result))
 await llama.dispose()
