@@ -31,6 +31,8 @@ const { values, positionals } = parseArgs({
     prefill: { type: "string", default: "64,512" },
     decode: { type: "string", default: "48" },
     streams: { type: "string", default: "0" },
+    /** What computes in Cria: auto, native or wasm. */
+    backend: { type: "string", default: "auto" },
     /** Node binary that runs Cria; the peer runs on this one. */
     node: { type: "string", default: process.execPath },
   },
@@ -52,7 +54,16 @@ const contenders = [
   {
     name: "cria",
     command: values.node,
-    args: [here("../dist/cli/main.js"), "bench", "--model", model, "--json", ...shared],
+    args: [
+      here("../dist/cli/main.js"),
+      "bench",
+      "--model",
+      model,
+      "--backend",
+      values.backend,
+      "--json",
+      ...shared,
+    ],
   },
   {
     name: "node-llama-cpp",
