@@ -1,4 +1,4 @@
-// What changed between two texts, word by word (Myers 1986, the greedy algorithm).
+// What changed between two texts, word by word (Myers 1986, the greedy algorithm), made fit for reading.
 
 export interface Change {
   readonly kind: "same" | "added" | "removed"
@@ -23,13 +23,55 @@ export function changes(before: string, after: string, language: string): Change
       { kind: "removed", text: before },
       { kind: "added", text: after },
     ]
-  const merged: { kind: Change["kind"]; text: string }[] = []
+  return readable(steps)
+}
+
+/** A passage that was replaced, and what stays behind it. */
+interface Passage {
+  removed: string
+  added: string
+  same: string
+}
+
+/**
+ * The steps as passages. What stays between two changes but is no longer than either of them (a space, a chance word)
+ * becomes part of one change: a sentence that was written anew reads as one sentence instead of another.
+ */
+function readable(steps: readonly Change[]): Change[] {
+  const passages: Passage[] = [{ removed: "", added: "", same: "" }]
   for (const { kind, text } of steps) {
-    const last = merged.at(-1)
-    if (last?.kind === kind) last.text += text
-    else merged.push({ kind, text })
+    let last = passages.at(-1)!
+    if (kind === "same") {
+      last.same += text
+      continue
+    }
+    if (last.same !== "") passages.push((last = { removed: "", added: "", same: "" }))
+    last[kind] += text
   }
-  return merged
+  const kept: Passage[] = []
+  for (let passage of passages) {
+    for (let before = kept.at(-1); before && isChance(before, passage); before = kept.at(-1)) {
+      kept.pop()
+      passage = {
+        removed: before.removed + before.same + passage.removed,
+        added: before.added + before.same + passage.added,
+        same: passage.same,
+      }
+    }
+    kept.push(passage)
+  }
+  return kept
+    .flatMap(({ removed, added, same }): Change[] => [
+      { kind: "removed", text: removed },
+      { kind: "added", text: added },
+      { kind: "same", text: same },
+    ])
+    .filter(({ text }) => text !== "")
+}
+
+const isChance = (before: Passage, after: Passage): boolean => {
+  const size = ({ removed, added }: Passage) => Math.max(removed.length, added.length)
+  return before.same.length <= Math.min(size(before), size(after))
 }
 
 /** The shortest way from a to b, or undefined where it is too long. */
