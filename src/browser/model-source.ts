@@ -7,7 +7,8 @@ import type { WireSource } from "./wire-source.js"
 /**
  * A URL of a model file (GGUF, .safetensors, .pth, llama2.c) or of a folder with safetensors; a File or Blob; the files
  * of a model together; "opfs:" and the name of a model that is kept in this browser (see `ModelStore`); or "default",
- * the demonstration model of the package.
+ * the demonstration model of the package. Vite and webpack ship that by themselves; with esbuild import
+ * "cria/models/default/cria-demo.gguf" under the loader "file", and pass what it gives as a URL.
  */
 export type ModelSource = string | URL | Blob | Iterable<File>
 

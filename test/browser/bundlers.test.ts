@@ -5,7 +5,8 @@ import { copyFile, readdir, readFile } from "node:fs/promises"
 import type { AddressInfo } from "node:net"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Browser } from "playwright-core"
+import { Llama } from "cria"
+import type { Browser, Page } from "playwright-core"
 import { createServer } from "vite"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type App, bundlers, makeApp } from "./bundlers.js"
@@ -16,16 +17,38 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const stories = join(root, "../shared/reference/stories260K")
 const expected = "Once upon a time, there was a little girl named Lily."
 
-const main = `
-import { Llama } from "cria"
+/** Without an address it is the demonstration model of the package. */
+const writing = `
 window.write = async (url) => {
-  const llama = await Llama.load(url)
+  const llama = await Llama.load(url ?? demo)
   const text = await llama.generate("Once upon a time", { temperature: 0, maxTokens: 12 }).text()
   const { info } = llama
   await llama.dispose()
   return { text, info }
 }
 `
+const main = `
+import { Llama } from "cria"
+const demo = undefined
+${writing}`
+const mainWithAsset = `
+import { Llama } from "cria"
+import file from "cria/models/default/cria-demo.gguf"
+const demo = new URL(file, import.meta.url)
+${writing}`
+
+interface Written {
+  readonly text: string
+  readonly info: { readonly threads: number; readonly backendName: string }
+}
+
+const written = async (page: Page, url?: string): Promise<Written> => {
+  await page.waitForFunction(() => "write" in window)
+  return page.evaluate(
+    (url) => (window as unknown as { write(url?: string): Promise<Written> }).write(url),
+    url,
+  )
+}
 
 let app: App
 let browser: Browser | undefined
@@ -72,16 +95,7 @@ describe.each(Object.entries(bundlers))("%s", (name, bundle) => {
     page.on("pageerror", (error) => problems.push(String(error)))
     try {
       await page.goto(`${server.origin}/app/`)
-      await page.waitForFunction(() => "write" in window)
-      const { text, info } = await page.evaluate(
-        (url) =>
-          (
-            window as unknown as {
-              write(url: string): Promise<{ text: string; info: { threads: number; backendName: string } }>
-            }
-          ).write(url),
-        `${server.origin}/models/stories260K.bin`,
-      )
+      const { text, info } = await written(page, `${server.origin}/models/stories260K.bin`)
       expect(`Once upon a time${text}`).toContain(expected.slice(0, 40))
       expect(info.backendName).toBe("wasm")
       if (!isolated) expect(info.threads).toBe(1)
@@ -96,9 +110,34 @@ describe.each(Object.entries(bundlers))("%s", (name, bundle) => {
   })
 })
 
+test.for(["vite", "webpack", "esbuild"] as const)(
+  "the demonstration model is shipped, and answers: %s",
+  async (name, context) => {
+    if (noBrowser) context.skip(noBrowser)
+    // esbuild ships a file only where it is imported, and is told how
+    const own = name === "esbuild" ? await makeApp({ "main.js": mainWithAsset }) : app
+    const out = await (name === "esbuild" ? bundlers.esbuild(own, { ".gguf": "file" }) : bundlers[name](own))
+    expect((await readdir(out, { recursive: true })).filter((file) => file.endsWith(".gguf"))).toHaveLength(1)
+    const server = await serveFolders({ app: out }, { isolated: true })
+    const page = await browser!.newPage()
+    try {
+      await page.goto(`${server.origin}/app/`)
+      const { text } = await written(page)
+      const here = await Llama.load("default", { backend: "wasm" })
+      expect(text).toBe(await here.generate("Once upon a time", { temperature: 0, maxTokens: 12 }).text())
+      await here.dispose()
+    } finally {
+      await page.close()
+      await server.close()
+      if (own !== app) await own.remove()
+    }
+  },
+)
+
 test("Vite's development server, which bundles packages beforehand without their workers", async (context) => {
   if (noBrowser) context.skip(noBrowser)
   if (!existsSync(stories)) context.skip("no ../shared/reference/stories260K")
+  const app = await makeApp({ "main.js": main }, { copied: true })
   for (const file of ["stories260K.bin", "tok512.bin"])
     await copyFile(join(stories, file), join(app.folder, file))
   const server = await createServer({
@@ -113,13 +152,12 @@ test("Vite's development server, which bundles packages beforehand without their
     await server.listen()
     const { port } = server.httpServer!.address() as AddressInfo
     await page.goto(`http://localhost:${port}/`)
-    await page.waitForFunction(() => "write" in window)
-    const { text } = await page.evaluate(() =>
-      (window as unknown as { write(url: string): Promise<{ text: string }> }).write("stories260K.bin"),
-    )
+    const { text } = await written(page, "stories260K.bin")
     expect(`Once upon a time${text}`).toContain(expected.slice(0, 40))
+    expect((await written(page)).text.length).toBeGreaterThan(0) // the demonstration model
   } finally {
     await page.close()
     await server.close()
+    await app.remove()
   }
 })

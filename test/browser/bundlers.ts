@@ -1,9 +1,9 @@
 // A tiny app of a stranger: a folder with its own node_modules, bundled without any configuration for Cria.
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build as esbuild } from "esbuild"
+import { build as esbuild, type Loader } from "esbuild"
 import { build as vite } from "vite"
 import webpack from "webpack"
 
@@ -14,11 +14,25 @@ export interface App {
   remove(): Promise<void>
 }
 
-/** `files`: main.js and what it imports. */
-export async function makeApp(files: Record<string, string>): Promise<App> {
+/**
+ * `files`: main.js and what it imports. The package is linked, or copied as npm would install it, because bundlers treat
+ * the two differently.
+ */
+export async function makeApp(files: Record<string, string>, { copied = false } = {}): Promise<App> {
   const folder = await mkdtemp(join(tmpdir(), "cria-app-"))
+  const installed = join(folder, "node_modules/cria")
   await mkdir(join(folder, "node_modules"))
-  await symlink(root, join(folder, "node_modules/cria"))
+  if (copied) {
+    for (const part of ["package.json", "dist", "models"])
+      await cp(join(root, part), join(installed, part), { recursive: true })
+    const { dependencies } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+      dependencies: Record<string, string>
+    }
+    for (const name of Object.keys(dependencies)) {
+      await mkdir(dirname(join(folder, "node_modules", name)), { recursive: true })
+      await symlink(join(root, "node_modules", name), join(folder, "node_modules", name))
+    }
+  } else await symlink(root, installed)
   await writeFile(join(folder, "package.json"), '{ "name": "app", "private": true, "type": "module" }')
   await writeFile(
     join(folder, "index.html"),
@@ -64,7 +78,7 @@ export const bundlers = {
     return path
   },
 
-  async esbuild({ folder }: App): Promise<string> {
+  async esbuild({ folder }: App, loader: Record<string, Loader> = {}): Promise<string> {
     const outdir = join(folder, "out-esbuild")
     await esbuild({
       absWorkingDir: folder,
@@ -72,6 +86,7 @@ export const bundlers = {
       bundle: true,
       format: "esm",
       minify: true,
+      loader,
       outdir,
       logLevel: "error",
     })
