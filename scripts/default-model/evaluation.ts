@@ -26,7 +26,9 @@ const { values, positionals } = parseArgs({
 })
 const { "held-out": heldOut, text, limit, threads } = values
 if (heldOut === undefined || text === undefined || positionals.length === 0) {
-  console.error("usage: npx tsx scripts/default-model/evaluation.ts --held-out FILE --text FOLDER STAGE=MODEL ...")
+  console.error(
+    "usage: npx tsx scripts/default-model/evaluation.ts --held-out FILE --text FOLDER STAGE=MODEL ...",
+  )
   process.exit(2)
 }
 const run = promisify(execFile)
