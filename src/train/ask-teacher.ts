@@ -2,7 +2,7 @@
 import type { TokenRecord } from "../data/record.js"
 import { recordsInMemory } from "../data/record.js"
 import { forward, type Model } from "../model/llama.js"
-import { likeliest, type TopTokens } from "./methods/distributions.js"
+import { type TopTokens, topTokens } from "./methods/distributions.js"
 import { packAll } from "./packing.js"
 import type { TrainingBackend } from "./parameters.js"
 
@@ -13,8 +13,7 @@ export async function askTeacher(
   records: readonly TokenRecord[],
   { k, temperature, rows }: { readonly k: number; readonly temperature: number; readonly rows: number },
 ): Promise<TopTokens> {
-  const vocabulary = teacher.config.vocabularySize
-  const size = Math.min(k, vocabulary)
+  const size = Math.min(k, teacher.config.vocabularySize)
   // every place is asked about, whether the loss counts it or not
   const all = records.map((record) =>
     record.map(({ ids }) => ({ ids, loss: new Uint8Array(ids.length).fill(1) })),
@@ -30,8 +29,7 @@ export async function askTeacher(
   )) {
     const scope = backend.scope()
     try {
-      const logits = await backend.read(forward(backend, teacher, batch))
-      const top = likeliest(logits, vocabulary, size, temperature)
+      const top = await topTokens(backend, forward(backend, teacher, batch), size, temperature)
       for (const { firstOutput, outputs } of batch.segments) {
         place++ // nothing is said of the first token
         ids.set(top.ids.subarray(firstOutput * size, (firstOutput + outputs) * size), place * size)

@@ -7,7 +7,7 @@ import { forward } from "../../model/llama.js"
 import type { Tensor } from "../../tensor/tensor.js"
 import type { PackedBatch } from "../packing.js"
 import type { TrainingBackend } from "../parameters.js"
-import { likeliest, reverseDivergence, type TopTokens } from "./distributions.js"
+import { reverseDivergence, type TopTokens, topTokens } from "./distributions.js"
 import type { Loss, Method, Pass } from "./method.js"
 
 export interface DistillOptions {
@@ -30,17 +30,15 @@ export function distill(options: DistillOptions): Method {
       const { targets } = batch
       const count = targets.length
       const logits = forward(ops, model, batch, undefined, runBlock)
-      const [, vocabulary] = logits.shape
       const logProbabilities = await backend.read(backend.logProbabilities(logits, targets))
       const ownLoss = -logProbabilities.reduce((sum, value) => sum + value, 0)
-      const teacherLogits = teacher && (await backend.read(teacher(batch)))
       const soft =
         divergence === "reverse"
-          ? await reverse(backend, logits, teacherLogits!, temperature)
+          ? await reverse(backend, logits, await backend.read(teacher!(batch)), temperature)
           : await forwards(
               backend,
               logits,
-              batch.teacher ?? likeliest(teacherLogits!, vocabulary, topK, temperature),
+              batch.teacher ?? (await topTokens(backend, teacher!(batch), topK, temperature)),
               temperature,
             )
       const more = { hard: ownLoss, soft: soft.sum, bytes: targets.reduce((sum, id) => sum + bytesOf[id], 0) }

@@ -1,5 +1,7 @@
 // Distributions over a vocabulary as distillation needs them, on the caller's side: the likeliest tokens of logits, and
 // the divergence from a student to a teacher with its gradient.
+import type { Tensor } from "../../tensor/tensor.js"
+import type { TrainingBackend } from "../parameters.js"
 
 /** The k likeliest tokens of each row, and their probabilities, row by row. */
 export interface TopTokens {
@@ -9,13 +11,26 @@ export interface TopTokens {
 }
 
 /** The k likeliest tokens of each row of [R, V] logits divided by the temperature; their p sum to less than 1. */
-export function likeliest(
-  logits: Float32Array,
-  vocabulary: number,
+export async function topTokens(
+  backend: TrainingBackend,
+  logits: Tensor,
   k: number,
   temperature: number,
-): TopTokens {
-  const rows = logits.length / vocabulary
+): Promise<TopTokens> {
+  const [rows, vocabulary] = logits.shape
+  const scaled = temperature === 1 ? logits : backend.scale(logits, 1 / temperature)
+  const firsts = await backend.read(backend.logProbabilities(scaled, new Int32Array(rows)))
+  const values = await backend.read(logits)
+  const logSums = firsts.map((first, row) => values[row * vocabulary] / temperature - first)
+  return likeliest(values, logSums, k, temperature)
+}
+
+/**
+ * As `topTokens`, of logits that have been read; `logSums` has `log sum_v exp(logits[r, v] / temperature)` of each row.
+ */
+function likeliest(logits: Float32Array, logSums: Float32Array, k: number, temperature: number): TopTokens {
+  const vocabulary = logits.length / logSums.length
+  const rows = logSums.length
   const size = Math.min(k, vocabulary)
   const ids = new Int32Array(rows * size)
   const p = new Float32Array(rows * size)
@@ -23,17 +38,13 @@ export function likeliest(
   for (let row = 0; row < rows; row++) {
     const values = logits.subarray(row * vocabulary, (row + 1) * vocabulary)
     heap.size = 0
-    let largest = -Infinity
     for (let id = 0; id < vocabulary; id++) {
       const value = values[id]
-      if (value > largest) largest = value
       if (heap.size < size || value > heap.values[0]) heap.offer(id, value)
     }
-    let total = 0
-    for (let id = 0; id < vocabulary; id++) total += Math.exp((values[id] - largest) / temperature)
     for (let j = 0; j < size; j++) {
       ids[row * size + j] = heap.ids[j]
-      p[row * size + j] = Math.exp((heap.values[j] - largest) / temperature) / total
+      p[row * size + j] = Math.exp(heap.values[j] / temperature - logSums[row])
     }
   }
   return { k: size, ids, p }

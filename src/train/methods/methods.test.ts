@@ -11,7 +11,7 @@ import { Batches, type PackedBatch } from "../packing.js"
 import { Trainer } from "../trainer.js"
 import { headForm, type Trainable, trainWhole } from "../trainable.js"
 import { distill } from "./distill.js"
-import { likeliest, reverseDivergence } from "./distributions.js"
+import { reverseDivergence, topTokens } from "./distributions.js"
 import type { Method } from "./method.js"
 import { nextToken } from "./next-token.js"
 import { preference } from "./preference.js"
@@ -160,7 +160,8 @@ describe("distillation", () => {
   test("the forward divergence over all tokens is that of the definition", async () => {
     const student = normal([3, 7], 1, 1, 1)
     const teacher = normal([3, 7], 1, 1, 2)
-    const { ids, p, k } = likeliest(teacher, 7, 7, 1)
+    const { backend } = await setup(14)
+    const { ids, p, k } = await topTokens(backend, backend.tensor(teacher, [3, 7]), 7, 1)
     expect(k).toBe(7)
     expect(p.reduce((sum, value) => sum + value, 0)).toBeCloseTo(3, 5)
     for (let row = 0; row < 3; row++) expect(new Set(ids.subarray(row * 7, row * 7 + 7)).size).toBe(7)
@@ -169,9 +170,10 @@ describe("distillation", () => {
     expect(Math.max(...same.gradient.map(Math.abs))).toBeLessThan(1e-6)
   })
 
-  test("the likeliest tokens are those with the largest logits", () => {
+  test.each([1, 2])("top tokens are those with the largest logits, temperature %f", async (temperature) => {
+    const { backend } = await setup(15)
     const logits = normal([4, 100], 2, 3, 3)
-    const { ids, p } = likeliest(logits, 100, 9, 1)
+    const { ids, p } = await topTokens(backend, backend.tensor(logits, [4, 100]), 9, temperature)
     for (let row = 0; row < 4; row++) {
       const values = [...logits.subarray(row * 100, (row + 1) * 100)]
       const expected = values
@@ -179,9 +181,9 @@ describe("distillation", () => {
         .toSorted((a, b) => values[b] - values[a])
         .slice(0, 9)
       expect(new Set(ids.subarray(row * 9, row * 9 + 9))).toEqual(new Set(expected))
-      const total = values.reduce((sum, value) => sum + Math.exp(value), 0)
+      const total = values.reduce((sum, value) => sum + Math.exp(value / temperature), 0)
       ids.subarray(row * 9, row * 9 + 9).forEach((id, j) => {
-        expect(p[row * 9 + j]).toBeCloseTo(Math.exp(values[id]) / total, 5)
+        expect(p[row * 9 + j]).toBeCloseTo(Math.exp(values[id] / temperature) / total, 5)
       })
     }
   })
