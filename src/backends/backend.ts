@@ -78,8 +78,8 @@ export interface Backend extends GradientOps {
   createPages(layout: PageLayout): PageStore
   /** Opens a scope: see `Scope`. Nothing of a scope may be used after its end. */
   scope(): Scope
-  /** Runs what was recorded and copies the values out. */
-  read(tensor: Tensor): Promise<Float32Array>
+  /** Runs what was recorded and copies the values out: over those of `into` where it has as many, else into new memory. */
+  read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>
   /** Frees everything and ends the threads. */
   dispose(): Promise<void>
 }

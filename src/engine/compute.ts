@@ -20,11 +20,15 @@ const none = new Float32Array()
 export const wanted = (sequence: Sequence, index: number): boolean =>
   sequence.wantsAll || index === sequence.length - 1
 
-/** `cached` says how many slots of a chunk's sequence are filled before it. Throws what `Backend.read` throws. */
+/**
+ * `cached` says how many slots of a chunk's sequence are filled before it; the logits may be written over those of an
+ * earlier step, `spent`. Throws what `Backend.read` throws.
+ */
 export async function compute(
   parts: EngineParts,
   chunks: readonly Chunk[],
   cached: (chunk: Chunk) => number,
+  spent: Float32Array,
 ): Promise<StepResult> {
   const { backend, model, pages } = parts
   const total = chunks.reduce((sum, { count }) => sum + count, 0)
@@ -48,7 +52,7 @@ export async function compute(
     const batch = { ids, positions, sequences, outputs: Int32Array.from([...logitRows, ...stateRows]) }
     const x_RD = hiddenStates(adapted(parts, chunks, total), model, batch, pages)
     if (stateRows.length === 0)
-      return { logits: await backend.read(backend.linear(x_RD, model.output)), states: none }
+      return { logits: await backend.read(backend.linear(x_RD, model.output), spent), states: none }
     const part = (first: number, count: number) =>
       backend.rows(
         x_RD,
@@ -56,7 +60,7 @@ export async function compute(
       )
     const states_SD = part(logitRows.length, stateRows.length)
     if (logitRows.length === 0) return { logits: none, states: await backend.read(states_SD) }
-    const logits = await backend.read(backend.linear(part(0, logitRows.length), model.output))
+    const logits = await backend.read(backend.linear(part(0, logitRows.length), model.output), spent)
     return { logits, states: await backend.read(states_SD) }
   } finally {
     scope.end()

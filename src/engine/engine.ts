@@ -61,6 +61,8 @@ export class Engine {
   #orders = 0
   #counts = { prompt: 0, generated: 0, steps: 0 }
   #event = emptyEvent()
+  /** Of the last step; a fresh array for each would cost as much as choosing a token. */
+  #logits: Float32Array = new Float32Array()
   #awake = false
   #running: Promise<void> | undefined
   #disposed = false
@@ -247,7 +249,9 @@ export class Engine {
       for (const sequence of starved) this.#fail(sequence, tooLarge())
       if (chunks.length === 0) return starved.length > 0
       const start = performance.now()
-      const { logits, states } = await compute(this.#parts, chunks, (chunk) => this.#scheduler.cached(chunk))
+      const cached = (chunk: Chunk) => this.#scheduler.cached(chunk)
+      const { logits, states } = await compute(this.#parts, chunks, cached, this.#logits)
+      this.#logits = logits
       if (this.#disposed) return false
       this.#copies.unsure.clear()
       const generated = this.#counts.generated

@@ -64,10 +64,13 @@ export function likeliest(logits: Float32Array): { token: number; logit: number 
   let broken = false
   for (let id = 0; id < logits.length; id++) {
     const value = logits[id]
-    if (value > logit) {
+    // One comparison for most: NaN is not at most anything.
+    if (value <= logit) continue
+    if (Number.isNaN(value)) broken = true
+    else {
       logit = value
       token = id
-    } else if (Number.isNaN(value)) broken = true
+    }
   }
   if (broken || logit === Infinity) {
     throw new InvalidFileError(
@@ -113,22 +116,16 @@ export class Sampler {
   #weigh(logits: Float32Array, { temperature, topK }: SamplingSettings, largest: number): void {
     const candidates = this.#candidates
     const { ids, weights } = candidates
-    candidates.count = logits.length
-    if (topK > 0 && topK < logits.length) {
-      for (let id = 0; id < logits.length; id++) ids[id] = id
+    const least = largest + negligible * temperature
+    let count = 0
+    for (let id = 0; id < logits.length; id++) if (logits[id] >= least) ids[count++] = id
+    candidates.count = count
+    if (topK > 0 && topK < count) {
       this.#byLogit(logits)
       this.#selector.keepLargest(candidates, undefined, topK)
     }
-    const chosen = candidates.count < logits.length
-    let count = 0
-    for (let i = 0; i < candidates.count; i++) {
-      const id = chosen ? ids[i] : i
-      const scaled = (logits[id] - largest) / temperature
-      if (scaled < negligible) continue
-      ids[count] = id
-      weights[count++] = exponential(scaled)
-    }
-    candidates.count = count
+    for (let i = 0; i < candidates.count; i++)
+      weights[i] = exponential((logits[ids[i]] - largest) / temperature)
   }
 
   #byLogit(logits: Float32Array): void {

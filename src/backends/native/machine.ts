@@ -132,8 +132,8 @@ export class Machine {
     this.addon.write(this.handle, address, values)
   }
 
-  read(address: number, count: number): Float32Array {
-    const values = new Float32Array(count)
+  read(address: number, count: number, into?: Float32Array): Float32Array {
+    const values = into?.length === count ? into : new Float32Array(count)
     this.addon.read(this.handle, address, values)
     return values
   }

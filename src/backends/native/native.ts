@@ -114,10 +114,10 @@ export class NativeBackend extends NativeGradients implements Backend {
     return this.machine.openScope()
   }
 
-  async read(tensor: Tensor): Promise<Float32Array> {
+  async read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
     const source = this.machine.own(tensor)
     if (this.machine.flushAndTell()) throw new Interrupted()
-    return this.machine.read(source.address, elements(source.shape))
+    return this.machine.read(source.address, elements(source.shape), into)
   }
 
   async dispose(): Promise<void> {

@@ -54,8 +54,10 @@ export class ReferenceBackend extends ReferenceGradients implements Backend {
     return { end() {} } // the garbage collector frees what nobody holds
   }
 
-  async read(tensor: Tensor): Promise<Float32Array> {
-    return values(tensor).slice()
+  async read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
+    if (into?.length !== values(tensor).length) return values(tensor).slice()
+    into.set(values(tensor))
+    return into
   }
 
   async dispose(): Promise<void> {

@@ -87,12 +87,15 @@ export abstract class WasmMachine {
     return this.#scope
   }
 
-  async read(tensor: Tensor): Promise<Float32Array> {
+  async read(tensor: Tensor, into?: Float32Array): Promise<Float32Array> {
     const source = this.own(tensor)
     await this.#threads.ready()
     this.own(source)
     if (this.flush()) throw new Interrupted()
-    return this.#valuesOf(source).slice()
+    const values = this.#valuesOf(source)
+    if (into?.length !== values.length) return values.slice()
+    into.set(values)
+    return into
   }
 
   /** Resolves when every thread has every heap. */
