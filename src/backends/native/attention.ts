@@ -22,7 +22,7 @@ interface AttentionOperands {
 /** Slots of a page where there is no cache. */
 const ownPageTokens = 128
 /** Units of attention that keep a thread's share of the work even. */
-const unitsPerThread = 4
+const unitsPerThread = 16
 
 export function recordAttention(machine: Machine, x: AttentionOperands): void {
   const { queryHeads, kvHeads, headWidth, cache } = x
