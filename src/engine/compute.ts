@@ -1,7 +1,7 @@
 // The pass of one step through the model: chunks of many sequences as one batch, and of their rows the logits or
 // the hidden states that are wanted.
 import { type AdaptedRows, withAdapter, withRowAdapters } from "../adapters/index.js"
-import { hiddenStates } from "../model/llama.js"
+import { hiddenStates, type RunBlock } from "../model/llama.js"
 import type { Ops } from "../ops/ops.js"
 import type { EngineParts } from "./engine.js"
 import type { Chunk } from "./scheduler.js"
@@ -15,6 +15,9 @@ export interface StepResult {
 }
 
 const none = new Float32Array()
+
+/** A step of more rows than this gives memory back after each block: what the next one uses is in the caches still. */
+const fewRows = 8
 
 /** Whether something is wanted of this token of a sequence. */
 export const wanted = (sequence: Sequence, index: number): boolean =>
@@ -50,7 +53,16 @@ export async function compute(
   const scope = backend.scope()
   try {
     const batch = { ids, positions, sequences, outputs: Int32Array.from([...logitRows, ...stateRows]) }
-    const x_RD = hiddenStates(adapted(parts, chunks, total), model, batch, pages)
+    const runBlock: RunBlock | undefined =
+      total <= fewRows
+        ? undefined
+        : (block, x_TD) => {
+            const inner = backend.scope()
+            const y_TD = block(x_TD)
+            inner.end([y_TD])
+            return y_TD
+          }
+    const x_RD = hiddenStates(adapted(parts, chunks, total), model, batch, pages, runBlock)
     if (stateRows.length === 0)
       return { logits: await backend.read(backend.linear(x_RD, model.output), spent), states: none }
     const part = (first: number, count: number) =>
