@@ -235,7 +235,7 @@ for (let round = 0; round < rounds; round++) {
   const count = (kind: Outcome["kind"]) => outcomes.filter((outcome) => outcome.kind === kind).length
   const first = outcomes.flatMap(({ firstToken }) => firstToken ?? [])
   const made = outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await new Promise((resolve) => setTimeout(resolve, 7000)) // a server at rest gives memory back after five seconds
   const left = await metric(url, /cria_batch_size\{[^}]*\} (\d+)/)
   const used = await metric(url, /cria_cache_pages\{[^}]*"used"\} (\d+)/)
   console.log(

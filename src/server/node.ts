@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
 import { InvalidOptionError } from "../errors/index.js"
 import type { Handler } from "./handler.js"
+import { collectWhenIdle } from "./idle-memory.js"
 
 export { type WebFolder, webFolder } from "./web-folder.js"
 
@@ -48,6 +49,7 @@ export async function listen(handler: Handler, options: ListenOptions = {}): Pro
   )
   server.maxConnections = maxConnections
   server.maxHeadersCount = 100
+  collectWhenIdle(server)
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(describe(error, host, port)))
     server.listen({ host, port, backlog: 511 }, resolve)

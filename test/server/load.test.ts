@@ -1,6 +1,11 @@
-// A small load with rude clients among them: no error that is not by design, and everything given back. The long
-// form is bench/server-load.ts.
+// Load with rude clients among it: no error that is not by design, and everything given back, the memory of the process
+// too. bench/server-load.ts measures.
+import { type ChildProcess, spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { Agent, request } from "node:http"
+import { platform } from "node:os"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { eventually, runServer, type RunningServer } from "./running-server.js"
 
@@ -15,11 +20,17 @@ afterAll(async () => {
 
 type Manner = "polite" | "dropping" | "slow"
 
-function ask(agent: Agent, manner: Manner, seed: number): Promise<string> {
+interface Target {
+  readonly url: string
+  readonly model: string
+  readonly tokens: number
+}
+
+function ask(target: Target, agent: Agent, manner: Manner, seed: number): Promise<string> {
   const body = JSON.stringify({
-    model: "tiny",
+    model: target.model,
     prompt: "the llama",
-    max_tokens: 60,
+    max_tokens: target.tokens,
     temperature: 1,
     seed,
     stream: true,
@@ -27,13 +38,13 @@ function ask(agent: Agent, manner: Manner, seed: number): Promise<string> {
   return new Promise((resolve) => {
     let text = ""
     const outgoing = request(
-      `${server.url}/v1/completions`,
+      `${target.url}/v1/completions`,
       { method: "POST", agent, headers: { "content-type": "application/json" } },
       (incoming) => {
         incoming.setEncoding("utf8")
         incoming.on("data", (chunk: string) => {
           text += chunk
-          if (manner === "dropping" && text.length > 1000) {
+          if (manner === "dropping" && text.length > 16 * target.tokens) {
             outgoing.destroy()
             resolve("dropped")
           }
@@ -52,7 +63,7 @@ function ask(agent: Agent, manner: Manner, seed: number): Promise<string> {
   })
 }
 
-async function round(connections: number, count: number): Promise<Record<string, number>> {
+async function round(target: Target, connections: number, count: number): Promise<Record<string, number>> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const outcomes: Record<string, number> = {}
   let next = 0
@@ -61,6 +72,7 @@ async function round(connections: number, count: number): Promise<Record<string,
       while (next < count) {
         const seed = next++
         const outcome = await ask(
+          target,
           agent,
           seed % 3 === 0 ? "dropping" : seed % 10 === 1 ? "slow" : "polite",
           seed,
@@ -74,10 +86,11 @@ async function round(connections: number, count: number): Promise<Record<string,
 }
 
 test("60 connections, a third drops out, some read slowly", async () => {
-  await round(20, 20)
+  const target = { url: server.url, model: "tiny", tokens: 60 }
+  await round(target, 20, 20)
   const before = (await server.llama.stats()).memoryBytes
   const heap = process.memoryUsage().heapUsed
-  const outcomes = await round(60, 150)
+  const outcomes = await round(target, 60, 150)
   // who wants to drop out may be too late: the whole answer can come at once
   expect(Object.keys(outcomes).toSorted()).toEqual(["done", "dropped"])
   expect(outcomes["done"] + outcomes["dropped"]).toBe(150)
@@ -89,3 +102,45 @@ test("60 connections, a third drops out, some read slowly", async () => {
   expect((await server.llama.stats()).memoryBytes).toBeLessThan(before + 16 * 2 ** 20)
   expect(process.memoryUsage().heapUsed).toBeLessThan(heap + 100 * 2 ** 20)
 })
+
+/** Bytes of a process that are in memory (Linux). */
+const resident = ({ pid }: ChildProcess): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024
+
+test("a server of its own, 200 connections, 32 answers at a time: its memory is back at the start", async (context) => {
+  if (platform() !== "linux") context.skip("the memory of a process is read as Linux tells it")
+  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
+  const options = "--port 0 --json --threads 1 --max-running 32 --max-queue 200 --model demo=default".split(
+    " ",
+  )
+  const child = spawn(process.execPath, [main, "serve", ...options], {
+    env: { ...process.env, CRIA_MODEL: "", CRIA_API_KEY: "" },
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  try {
+    const errors: string[] = []
+    const url = await new Promise<string>((resolve) => {
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const entry = JSON.parse(line) as { event: string; url: string }
+        if (entry.event === "listening") resolve(entry.url)
+        if (entry.event === "error") errors.push(line)
+      })
+    })
+    const target = { url, model: "demo", tokens: 24 }
+    await round(target, 32, 64)
+    const before = resident(child)
+    const outcomes = await round(target, 200, 400)
+    expect(Object.keys(outcomes).toSorted()).toEqual(["done", "dropped"])
+    expect(outcomes["dropped"]).toBeGreaterThan(50)
+    const metrics = async (name: string) => {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, "m").exec(text)?.[1])
+    }
+    await eventually(async () => (await metrics("cria_requests_running")) === 0)
+    await eventually(() => resident(child) < before + 8 * 2 ** 20)
+    expect(await metrics("cria_requests_waiting")).toBe(0)
+    expect(errors).toEqual([])
+  } finally {
+    child.kill("SIGKILL")
+  }
+}, 120_000)
