@@ -161,14 +161,15 @@ async function* events(
 ): AsyncGenerator<string, void, void> {
   const head = { id: newId("cmpl-"), object: "text_completion", created: seconds(), model: body.model }
   const withUsage = body.stream_options?.include_usage === true
+  const opening = `data: ${JSON.stringify(head).slice(0, -1)},"choices":[`
+  const closing = withUsage ? `],"usage":null}\n\n` : `]}\n\n`
   try {
     for (let next = first; !next.done; next = await rest.next()) {
       const { index, text, logprobs, piece } = next.value
       const finish = piece?.finishReason ?? null
       if (piece) usage.add(piece)
       if (text === "" && finish === null && !logprobs?.tokens.length) continue
-      const choices = [{ text, index, logprobs, finish_reason: finish }]
-      yield dataEvent({ ...head, choices, ...(withUsage && { usage: null }) })
+      yield opening + JSON.stringify({ text, index, logprobs, finish_reason: finish }) + closing
     }
     work.report(usage.promptTokens, usage.completionTokens)
     if (withUsage) yield dataEvent({ ...head, choices: [], usage })

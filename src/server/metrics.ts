@@ -6,8 +6,16 @@ type Labels = Readonly<Record<string, string>>
 interface Family {
   readonly type: "counter" | "gauge" | "histogram"
   readonly help: string
-  /** Sample lines by suffix and label text. */
+  /** Values by label text. */
   readonly samples: Map<string, number>
+  readonly histograms: Map<string, Histogram>
+}
+
+interface Histogram {
+  readonly labels: Labels
+  /** Of each bucket alone; the last one has no upper bound. */
+  readonly counts: number[]
+  sum: number
 }
 
 /** Upper bounds of the histograms of seconds. */
@@ -34,15 +42,13 @@ export class Metrics {
 
   /** Puts a number of seconds into a histogram. */
   observe(name: string, help: string, seconds: number, labels: Labels = {}): void {
-    const { samples } = this.#family(name, "histogram", help)
-    const count = (suffix: string, amount: number, extra: Labels = {}) => {
-      const key = `${suffix}${labelText({ ...labels, ...extra })}`
-      samples.set(key, (samples.get(key) ?? 0) + amount)
-    }
-    for (const bound of bounds) count("_bucket", seconds <= bound ? 1 : 0, { le: String(bound) })
-    count("_bucket", 1, { le: "+Inf" })
-    count("_sum", seconds)
-    count("_count", 1)
+    const { histograms } = this.#family(name, "histogram", help)
+    const key = labelText(labels)
+    let histogram = histograms.get(key)
+    if (!histogram) histograms.set(key, (histogram = { labels, counts: [...bounds.map(() => 0), 0], sum: 0 }))
+    const bucket = bounds.findIndex((bound) => seconds <= bound)
+    histogram.counts[bucket < 0 ? bounds.length : bucket]++
+    histogram.sum += seconds
   }
 
   /** Forgets a family, so that what no longer exists is not reported. */
@@ -52,16 +58,25 @@ export class Metrics {
 
   text(): string {
     const lines: string[] = []
-    for (const [name, { type, help, samples }] of this.#families) {
+    for (const [name, { type, help, samples, histograms }] of this.#families) {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
       for (const [key, value] of samples) lines.push(`${name}${key} ${value}`)
+      for (const [key, { labels, counts, sum }] of histograms) {
+        let count = 0
+        for (const [i, bound] of [...bounds, "+Inf"].entries()) {
+          count += counts[i]
+          lines.push(`${name}_bucket${labelText({ ...labels, le: String(bound) })} ${count}`)
+        }
+        lines.push(`${name}_sum${key} ${sum}`, `${name}_count${key} ${count}`)
+      }
     }
     return `${lines.join("\n")}\n`
   }
 
   #family(name: string, type: Family["type"], help: string): Family {
     let family = this.#families.get(name)
-    if (!family) this.#families.set(name, (family = { type, help, samples: new Map() }))
+    if (!family)
+      this.#families.set(name, (family = { type, help, samples: new Map(), histograms: new Map() }))
     return family
   }
 }

@@ -72,6 +72,11 @@ describe("the queue", () => {
     const text = await (await fetch(`${server.url}/metrics`)).text()
     expect(text).toMatch(/^cria_requests_total\{path="\/v1\/chat\/completions",status="200"\} [1-9]/m)
     expect(text).toMatch(/^cria_time_to_first_token_seconds_bucket\{model="tiny",le="\+Inf"\} [1-9]/m)
+    const buckets = [...text.matchAll(/^cria_request_seconds_bucket\{le="[^"]+"\} (\d+)$/gm)].map(([, n]) =>
+      Number(n),
+    )
+    expect(buckets).toEqual(buckets.toSorted((a, b) => a - b))
+    expect(Number(/^cria_request_seconds_count (\d+)$/m.exec(text)![1])).toBe(buckets.at(-1))
     expect(text).toMatch(/^cria_cache_pages\{model="tiny",state="used"\} 0$/m)
     expect(text).toMatch(/^cria_generated_tokens_total\{model="tiny"\} [1-9]/m)
     for (const line of text.trimEnd().split("\n"))
