@@ -32,7 +32,12 @@ export function chatTask(body: ChatRequest): ChatTask {
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
       logprobs: body.logprobs ? (body.top_logprobs ?? 0) : undefined,
       tools: choice === "none" ? [] : tools.map((tool) => ({ type: "function" as const, function: tool })),
-      constraint: constraintFor(formatOf(body.response_format), tools, choice),
+      constraint: constraintFor(
+        formatOf(body.response_format),
+        tools,
+        choice,
+        body.parallel_tool_calls === true,
+      ),
     }),
     parallelCalls: body.parallel_tool_calls ?? true,
   }

@@ -24,16 +24,26 @@ export interface FunctionTool {
 /** Which tools a model may or must call. */
 export type ToolChoice = "none" | "auto" | "required" | { readonly name: string }
 
-/** @throws ApiError 400 where the wishes exclude each other. */
+/** Calls in one answer, where a call is required and the client asks for several. */
+const mostCalls = 16
+
+/**
+ * `parallel` is whether the client asked for parallel calls in so many words. Without that a required call is one: models
+ * that write their calls in brackets would otherwise be held to a list of two at least.
+ *
+ * @throws ApiError 400 where the wishes exclude each other.
+ */
 export function constraintFor(
   format: Format | undefined,
   tools: readonly FunctionTool[],
   choice: ToolChoice,
+  parallel: boolean,
 ): Constraint | undefined {
   if (choice === "required" || typeof choice === "object") {
     const allowed = typeof choice === "object" ? tools.filter(({ name }) => name === choice.name) : tools
     if (allowed.length === 0) throw missingTool(choice)
-    return { type: "json_schema", schema: toolCallSchema(allowed) }
+    const calls = parallel && choice === "required" ? mostCalls : 1
+    return { type: "json_schema", schema: toolCallSchema(allowed, { calls }) }
   }
   if (format === undefined || format.type === "text") return undefined
   const mayCall = choice === "auto" && tools.length > 0

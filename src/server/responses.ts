@@ -77,7 +77,12 @@ function taskOf({ responses }: ServerContext, body: ResponseRequest): Task {
       logprobs: withLogprobs ? (body.top_logprobs ?? 0) : undefined,
       contextOverflow: body.truncation === "auto" ? ("slide" as const) : undefined,
       tools: choice === "none" ? [] : tools.map((tool) => ({ type: "function" as const, function: tool })),
-      constraint: constraintFor(body.text?.format ?? undefined, tools, choice),
+      constraint: constraintFor(
+        body.text?.format ?? undefined,
+        tools,
+        choice,
+        body.parallel_tool_calls === true,
+      ),
     }),
   }
 }

@@ -1,5 +1,6 @@
 // The page in Chromium: conversations with the server and inside the browser, what stays after a reload, hostile
 // answers, and accessibility. With CRIA_SCREENSHOTS set to a folder it leaves pictures there.
+import { spawn } from "node:child_process"
 import { createRequire } from "node:module"
 import { existsSync } from "node:fs"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
@@ -262,6 +263,38 @@ describe("against the server", () => {
     await page.waitForFunction(() => document.documentElement.lang === "ja")
   })
 })
+
+test("a stranger's start: the command without a word opens on a page that answers", async (context) => {
+  needBrowser(context)
+  const child = spawn(process.execPath, [join(root, "dist/cli/main.js"), "serve", "--port", "0"], {
+    env: { ...process.env, CRIA_MODEL: "", CRIA_API_KEY: "" },
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  try {
+    let said = ""
+    const address = await new Promise<string>((resolve) => {
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        said += text
+        const found = /http:\/\/[\d.:]+\//.exec(said)?.[0]
+        if (found) resolve(found)
+      })
+    })
+    await page.goto(address)
+    await page.getByText("A tiny model that comes with Cria").waitFor()
+    await say("Who are you?")
+    await answers().getByRole("button", { name: "Answer again" }).waitFor({ timeout: 30_000 })
+    expect((await answers().locator("p").first().textContent())!.length).toBeGreaterThan(2)
+    await page.getByRole("button", { name: "New chat" }).click()
+    await page.getByRole("button", { name: "Choose a model" }).click()
+    await page.getByRole("dialog").getByRole("button", { name: "Use" }).click()
+    await page.getByRole("button", { name: /^Model:.*in this browser/ }).waitFor({ timeout: 30_000 })
+    await page.getByRole("dialog").waitFor({ state: "hidden" })
+    await say("Who are you?")
+    await answers().getByRole("button", { name: "Answer again" }).waitFor({ timeout: 60_000 })
+  } finally {
+    child.kill("SIGKILL")
+  }
+}, 150_000)
 
 describe("inside the browser", () => {
   const loaded = () =>

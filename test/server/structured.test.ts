@@ -98,6 +98,26 @@ test("a required call is a call of one of the tools, a named one of that tool", 
   }
 })
 
+test("several required calls where the client asks for them", async () => {
+  const ask = {
+    ...options,
+    tools: [tool("pick"), tool("drop")],
+    tool_choice: "required" as const,
+    max_tokens: 2000,
+  }
+  const many = await client.chat.completions
+    .stream({ ...ask, parallel_tool_calls: true, logit_bias: bias(["[", "]"]) })
+    .finalChatCompletion()
+  const calls = many.choices[0].message.tool_calls!
+  expect(calls.length).toBeGreaterThan(1)
+  for (const call of calls) {
+    if (call.type !== "function") throw new Error("no function")
+    expect(["small", "large"]).toContain((JSON.parse(call.function.arguments) as { size: string }).size)
+  }
+  const one = await client.chat.completions.create({ ...ask, logit_bias: bias(["[", "]"]) })
+  expect(one.choices[0].message.tool_calls).toHaveLength(1)
+})
+
 test("a forced call is streamed while it is written, and is the one of the whole answer", async () => {
   const note: ChatCompletionTool = {
     type: "function",
