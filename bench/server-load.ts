@@ -1,6 +1,7 @@
 // Load on `cria serve` from a second process: many connections, some of them rude, against the same requests given to
 // the engine directly. Linux only where it reads processor time.
-// npx tsx bench/server-load.ts [model] [--connections 200] [--requests 600] [--tokens 64] [--rounds 3]
+// npx tsx bench/server-load.ts [model] [--connections 200] [--requests 600] [--tokens 64] [--turns 5] [--rounds 3]
+// First turns of engine and server by turns, then rounds of load with rude clients.
 // Needs a build, and a model: a path, or ../shared/reference/stories260K.
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -18,13 +19,16 @@ const { values, positionals } = parseArgs({
     tokens: { type: "string", default: "64" },
     running: { type: "string", default: "32" },
     threads: { type: "string", default: "1" },
+    turns: { type: "string", default: "5" },
+    waiting: { type: "string", default: "16" },
     rounds: { type: "string", default: "3" },
   },
 })
 const stories = fileURLToPath(new URL("../../shared/reference/stories260K/stories260K.bin", import.meta.url))
 const model = positionals[0] ?? stories
-const [connections, requests, tokens, running, threads, rounds] = (
-  ["connections", "requests", "tokens", "running", "threads", "rounds"] as const
+/** `waiting`: requests in line beside the running ones, so that a place is never empty for the time of a round trip. */
+const [connections, requests, tokens, running, waiting, threads, turns, rounds] = (
+  ["connections", "requests", "tokens", "running", "waiting", "threads", "turns", "rounds"] as const
 ).map((name) => Number(values[name]))
 if (!existsSync(model)) {
   console.log(`there is no model at ${model}: name one`)
@@ -33,9 +37,6 @@ if (!existsSync(model)) {
 
 /** Short requests before anything is measured, until V8 has optimized what handles them. */
 const warmUp = 600
-
-/** Requests in line beside the running ones, so that a place is never empty for the time of a round trip. */
-const waiting = 16
 
 const prompt = "Once upon a time there was a little llama"
 /** Keeps the stories model from ending early, so that all requests are of one length. */
@@ -160,29 +161,43 @@ function processorTime(pid: number): { main: number; others: number } {
 const residentMegabytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024
 
-async function direct(): Promise<{ rate: number; microseconds: number }> {
+/** What a turn came to: tokens a second, and microseconds of processor time a token. */
+interface Turn {
+  readonly rate: number
+  readonly main: number
+  readonly others: number
+}
+
+async function timed(pid: number, run: () => Promise<number>): Promise<Turn> {
+  const before = processorTime(pid)
+  const start = performance.now()
+  const made = await run()
+  const seconds = (performance.now() - start) / 1000
+  const after = processorTime(pid)
+  return {
+    rate: made / seconds,
+    main: ((after.main - before.main) * 1000) / made,
+    others: ((after.others - before.others) * 1000) / made,
+  }
+}
+
+/** The engine in this process, given `count` requests, so many at a time as the server runs. */
+async function engineAlone(): Promise<(count: number, length?: number) => Promise<number>> {
   const { Llama } = (await import(new URL("../dist/index.js", import.meta.url).href)) as typeof cria
   const llama = await Llama.load(model, { threads })
-  const run = async (count: number) => {
+  return async (count, length = tokens) => {
     let next = 0
     let made = 0
-    const start = performance.now()
     await Promise.all(
       Array.from({ length: running }, async () => {
         while (next < count) {
-          const options = { maxTokens: tokens, seed: next++, temperature: 1, logitBias: bias }
+          const options = { maxTokens: length, seed: next++, temperature: 1, logitBias: bias }
           for await (const piece of llama.generate(prompt, options)) if (piece.token !== undefined) made++
         }
       }),
     )
-    return made / ((performance.now() - start) / 1000)
+    return made
   }
-  await run(running * 2)
-  const before = processorTime(process.pid)
-  const rate = await run(requests / 2)
-  const after = processorTime(process.pid)
-  await llama.dispose()
-  return { rate, microseconds: ((after.main - before.main) * 1000) / ((requests / 2) * tokens) }
 }
 
 async function startServer(): Promise<{ child: ChildProcess; url: URL }> {
@@ -214,25 +229,33 @@ const metric = async (url: URL, pattern: RegExp): Promise<number> =>
   })
 
 const number = (value: number, digits = 0) => value.toFixed(digits).padStart(8)
-const alone = await direct()
-console.log(
-  `engine alone, ${running} at a time: ${number(alone.rate)} tokens/s, main thread ${number(alone.microseconds, 1)} µs a token`,
-)
-
+const alone = await engineAlone()
 const { child, url } = await startServer()
 const pid = child.pid!
-for (const stream of [false, true]) await load(url, running, warmUp, stream, false, 8)
-for (const stream of [false, true]) {
-  const before = processorTime(pid)
-  const start = performance.now()
-  const outcomes = await load(url, running + waiting, requests / 2, stream, false)
-  const made = outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
-  const rate = made / ((performance.now() - start) / 1000)
-  const after = processorTime(pid)
-  const [main, others] = [(after.main - before.main) * 1000, (after.others - before.others) * 1000]
+const overHttp = async (count: number, stream: boolean, length?: number) => {
+  const outcomes = await load(url, running + waiting, count, stream, false, length)
+  return outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
+}
+await alone(warmUp, 8)
+for (const stream of [false, true]) await overHttp(warmUp, stream, 8)
+const measured: Record<"engine alone" | "whole answers" | "streamed", Turn[]> = {
+  "engine alone": [],
+  "whole answers": [],
+  streamed: [],
+}
+for (let turn = 0; turn < turns; turn++) {
+  measured["engine alone"].push(await timed(process.pid, () => alone(requests / 4)))
+  for (const stream of [false, true])
+    measured[stream ? "streamed" : "whole answers"].push(
+      await timed(pid, () => overHttp(requests / 4, stream)),
+    )
+}
+for (const [name, all] of Object.entries(measured)) {
+  const median = (numbers: number[]) => quantile(numbers, 0.5)
+  const ratio = median(all.map(({ rate }, turn) => rate / measured["engine alone"][turn].rate))
   console.log(
-    `over HTTP, ${stream ? "streamed" : "whole   "}, ${running} at a time: ${number(rate)} tokens/s, ` +
-      `main thread ${number(main / made, 1)} µs a token, engine ${number(others / made, 1)} µs a token`,
+    `${name.padEnd(14)} ${number(median(all.map(({ rate }) => rate)))} tokens/s, ${number(ratio, 3)} of the engine; µs a token: ` +
+      `main thread ${number(median(all.map(({ main }) => main)), 1)}, others ${number(median(all.map(({ others }) => others)), 1)}`,
   )
 }
 

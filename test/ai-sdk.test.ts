@@ -216,6 +216,19 @@ describe("tools", () => {
     expect(answered).toMatchObject({ role: "tool", name: "weather", content: { sky: "blue" } })
   })
 
+  test("a call that the answer's end cuts off is reported as an invalid one, and not run", async () => {
+    const cities: string[] = []
+    const { model } = saying('{"name": "weather", "parameters": {"city": "Be')
+    const stream = streamText({ model, prompt: "Weather?", tools: weather(cities) })
+    const parts: string[] = []
+    for await (const part of stream.fullStream) parts.push(part.type)
+    const [called] = await stream.toolCalls
+    expect(called).toMatchObject({ toolName: "weather", invalid: true })
+    expect(parts).toContain("tool-input-end")
+    expect(await stream.text).toBe("")
+    expect(cities).toEqual([])
+  })
+
   test("none shows no tools; what has no meaning here gets a warning", async () => {
     const { model, asked } = saying("Fine.", "Fine.")
     const tools = [

@@ -5,10 +5,12 @@ import { turnOfEvents } from "../engine/turn.js"
 /** Characters that may wait for a slow reader before the generator is held back. */
 const most = 32_768
 /**
- * Milliseconds between two packets of a stream. Handing a packet to the system costs as much as computing a token of a
- * very small model; 30 packets a second are more than a reader sees.
+ * Milliseconds between two packets of a stream: 30 packets a second are more than a reader sees. Handing a packet to the
+ * system costs as much as computing a token of a very small model, so where many streams run each has fewer, and all of
+ * them together no more than 500 a second.
  */
-const pace = 30
+const pace = () => Math.max(30, 2 * openStreams)
+let openStreams = 0
 
 /** One event of the stream. */
 export const dataEvent = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
@@ -55,6 +57,7 @@ export function eventStream(
     })
 
   const pump = async () => {
+    openStreams++
     try {
       for (let next = await source.next(); !next.done; next = await source.next()) {
         if (cancelled) continue
@@ -67,6 +70,7 @@ export function eventStream(
         }
       }
     } finally {
+      openStreams--
       ended = true
       onText()
       onPace()
@@ -85,7 +89,7 @@ export function eventStream(
             onText = resolve
           })
         if (!ended) {
-          const early = lastPacket + pace - performance.now()
+          const early = lastPacket + pace() - performance.now()
           if (early > 1) await paced(early)
           else await turnOfEvents() // texts of the same step, and of steps that came meanwhile, join
         }

@@ -21,6 +21,11 @@ afterAll(async () => {
 
 const messages = [{ role: "user", content: "Hi" }]
 const chat = { model: "tiny", messages }
+/** Keeps an answer of the random model from ending by itself. */
+const withoutEnd = () => ({
+  max_tokens: 1900,
+  logit_bias: Object.fromEntries([...server.llama.tokenizer.special.values()].map((id) => [id, -100])),
+})
 const jsonRequest = (path: string, body: unknown, init: RequestInit = {}) =>
   new Request(`http://localhost${path}`, {
     method: "POST",
@@ -35,7 +40,7 @@ describe("the queue", () => {
   test("so many run, so many wait, the next is told when to come back; who leaves makes room", async () => {
     const controllers = Array.from({ length: 4 }, () => new AbortController())
     const asked = controllers.map(({ signal }) =>
-      post(server, "/v1/chat/completions", { ...chat, stream: true, max_tokens: 1900 }, { signal }),
+      post(server, "/v1/chat/completions", { ...chat, stream: true, ...withoutEnd() }, { signal }),
     )
     const settled = Promise.allSettled(asked)
     await eventually(async () =>
@@ -163,7 +168,7 @@ describe("the end", () => {
 
     const other = createHandler({ tiny: server.llama })
     const endless = await other(
-      jsonRequest("/v1/chat/completions", { ...chat, stream: true, max_tokens: 1900 }),
+      jsonRequest("/v1/chat/completions", { ...chat, stream: true, ...withoutEnd() }),
     )
     const text = endless.text()
     await other.close()
