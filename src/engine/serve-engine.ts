@@ -1,6 +1,6 @@
 // What an engine's own thread does, in Node and in browsers. Its first message says what to load; after that it takes
 // commands. It ends with the thread that started it, when told to, or by a crash.
-import type { WorkerPort } from "../platform/index.js"
+import { collectGarbage, type WorkerPort } from "../platform/index.js"
 import { dispatch } from "./dispatch.js"
 import { Engine } from "./engine.js"
 import { toErrorData } from "./error-data.js"
@@ -40,6 +40,8 @@ export function serveEngine(
         (error) => post({ type: "crashed", error: toErrorData(error) }),
       )
       post({ type: "loaded", loaded })
+      // The file's header, the vocabulary on its way into tables, buffers: tens of megabytes.
+      collectGarbage()
       return made
     } catch (error) {
       post({ type: "failed", error: toErrorData(error) })

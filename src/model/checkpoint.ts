@@ -35,6 +35,7 @@ import {
   type NamedFormat,
 } from "./names.js"
 import { inverseFrequencies } from "./rope.js"
+import { RowBuffers } from "./row-buffers.js"
 
 /** A tensor of the model as it lies in the file. */
 export interface Source {
@@ -215,13 +216,14 @@ export async function loadModel(
     progress(source.entry.byteLength)
     return backend.tensor(values, [source.columns])
   }
+  const buffers = new RowBuffers()
   const matrix = async (source: Source, isTable = false): Promise<Weight> => {
     const kind = kindFor(source, wanted, isTable)
     const writer = backend.createWeight(kind, source.rows, source.columns)
-    const toKind = converter(source.entry.encoding, kind, source.columns)
+    const toKind = converter(source.entry.encoding, kind, source.columns, buffers)
     const { encoding } = source.entry
     const plain = encoding === "f32" || encoding === "f16" || encoding === "bf16" ? encoding : undefined
-    for await (const { rows, bytes } of readRows(tensors, source)) {
+    for await (const { rows, bytes } of readRows(tensors, source, buffers)) {
       if (!plain || !writer.encode?.(plain, bytes)) writer.write(toKind(bytes, rows))
       progress(bytes.length)
     }
@@ -258,14 +260,12 @@ export async function loadModel(
 }
 
 /** Rows as bytes of a kind, in a buffer that the next call uses again; the same bytes where nothing changes. */
-function converter(encoding: Encoding, kind: WeightKind, columns: number) {
+function converter(encoding: Encoding, kind: WeightKind, columns: number, buffers: RowBuffers) {
   if (kind !== "int8-channel" && kindEncodings[kind] === encoding) return (bytes: Uint8Array) => bytes
-  let into = new Uint8Array(0)
   return (bytes: Uint8Array, rows: number): Uint8Array => {
-    const size = rows * rowBytes(kind, columns)
-    if (into.length < size) into = new Uint8Array(size)
-    convertRows(encoding, bytes, kind, columns, into.subarray(0, size))
-    return into.subarray(0, size)
+    const into = buffers.take("converted", rows * rowBytes(kind, columns))
+    convertRows(encoding, bytes, kind, columns, into)
+    return into
   }
 }
 
@@ -278,18 +278,17 @@ const chunkBytes = 4 << 20
 export async function* readRows(
   tensors: TensorFile,
   source: Source,
+  buffers: RowBuffers = new RowBuffers(),
 ): AsyncGenerator<{ rows: number; bytes: Uint8Array }> {
   const { entry, rows, columns, headOrder } = source
   const size = encodedBytes(entry.encoding, columns)
   const unit = headOrder?.length ?? 1
   const step = Math.min(rows, Math.max(1, Math.floor(chunkBytes / (size * unit))) * unit)
   const chunks = Math.ceil(rows / step)
-  // what one chunk needs is used for all: buffers left to the garbage collector would add up to the model's size
-  const buffers = Array.from({ length: Math.min(2, chunks) }, () => new Uint8Array(step * size))
-  const reordered = headOrder ? new Uint8Array(step * size) : undefined
+  const reordered = headOrder && buffers.take("reordered", step * size)
   const read = async (chunk: number) => {
     const count = Math.min(step, rows - chunk * step)
-    const bytes = buffers[chunk % 2].subarray(0, count * size)
+    const bytes = buffers.take(chunk % 2 === 0 ? "even" : "odd", step * size).subarray(0, count * size)
     await tensors.read(source.name, chunk * step * size, bytes)
     return { rows: count, bytes }
   }

@@ -18,8 +18,8 @@ export interface Addon {
   /** Runs the commands in the first `count` words. False where the interrupt cell ended it early. */
   run(machine: Handle, words: Float64Array, count: number, interrupt: Int32Array | undefined): boolean
 
-  /** Address of zeros; 0 where there is no memory. */
-  allocate(machine: Handle, bytes: number): number
+  /** Address of zeros; 0 where there is no memory. The first `small` bytes, by default none, are not in huge pages. */
+  allocate(machine: Handle, bytes: number, small?: number): number
   /** Address space without memory; 0 where it is refused. */
   reserve(machine: Handle, bytes: number): number
   commit(machine: Handle, address: number, bytes: number): boolean

@@ -45,7 +45,6 @@ export function recordAttention(machine: Machine, x: AttentionOperands): void {
     headWidth,
     pageTokens,
     element,
-    capacity,
     list.at,
   ]
   machine.record("StoreKeysValues", plan.pieces.count * kvHeads, operands(x.key, x.value, plan.pieces))

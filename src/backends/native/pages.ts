@@ -1,9 +1,12 @@
 // The paged cache: for each layer one stretch of address space for all pages it may ever have. Nothing of it is resident
-// before it is written.
+// before it is written, and of its first part no more than what is written.
 import { OutOfMemoryError, UnsupportedError } from "../../errors/errors.js"
 import type { PageLayout, PageStore } from "../../ops/ops.js"
 import { formatMiB } from "./arena.js"
 import type { Machine } from "./machine.js"
+
+/** Of each layer so much is in small pages: a huge one for a few tokens would be most of the cache of a short answer. */
+const smallBytes = 2 ** 21
 
 export const elementBytes = (dtype: PageLayout["dtype"]): number => (dtype === "f16" ? 2 : 4)
 
@@ -26,7 +29,7 @@ export class NativePages implements PageStore {
     const layers: number[] = []
     const bytes = layout.capacity * this.layerBytes
     for (let layer = 0; layer < layout.layers; layer++) {
-      const address = owner.addon.allocate(owner.handle, bytes)
+      const address = owner.addon.allocate(owner.handle, bytes, smallBytes)
       if (address === 0) {
         for (const taken of layers) owner.addon.release(owner.handle, taken)
         throw new OutOfMemoryError(
@@ -59,8 +62,8 @@ export class NativePages implements PageStore {
         throw new Error(`page ${page} of ${this.layout.capacity}`)
     }
     this.reserve(Math.max(from, to) + 1)
-    const { kvHeads, headWidth, pageTokens, capacity, dtype } = this.layout
-    const form = [kvHeads, 0, headWidth, pageTokens, elementBytes(dtype), capacity]
+    const { kvHeads, headWidth, pageTokens, dtype } = this.layout
+    const form = [kvHeads, 0, headWidth, pageTokens, elementBytes(dtype)]
     for (const address of this.layers) this.owner.record("CopyPage", kvHeads, [from, to, 0, address, ...form])
   }
 

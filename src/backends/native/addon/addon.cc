@@ -229,11 +229,11 @@ napi_value run(napi_env env, napi_callback_info info) {
   return call.make(machine->pool.run(machine->tasks.get(), tasks, interrupt));
 }
 
-/** allocate(machine, bytes): the address of zeros, or 0. */
+/** allocate(machine, bytes, bytes at its start in small pages): the address of zeros, or 0. */
 napi_value allocate(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   Machine* machine = call.machine();
-  return machine ? call.make(machine->memory.allocate(uint64_t(call.integer(1)))) : nullptr;
+  return machine ? call.make(machine->memory.allocate(uint64_t(call.integer(1)), uint64_t(call.integer(2)))) : nullptr;
 }
 
 /** reserve(machine, bytes): the address of space to commit, or 0. */

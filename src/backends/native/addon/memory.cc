@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace cria {
 namespace {
 
@@ -25,7 +27,7 @@ Memory::~Memory() {
   for (const auto& entry : stretches_) giveBack(entry.second);
 }
 
-void* Memory::take(uint64_t bytes, bool usable) {
+void* Memory::take(uint64_t bytes, bool usable, uint64_t small) {
   // Large stretches begin at a boundary of huge pages, which the system then uses where it can.
   const bool large = bytes >= 2 * hugePage;
   const uint64_t whole = roundUp(bytes == 0 ? 1 : bytes, pageBytes()) + (large ? hugePage : 0);
@@ -39,15 +41,17 @@ void* Memory::take(uint64_t bytes, bool usable) {
   uintptr_t address = uintptr_t(base);
   if (large) address = roundUp(address, hugePage);
 #ifdef MADV_HUGEPAGE
-  if (large) madvise(reinterpret_cast<void*>(address), bytes, MADV_HUGEPAGE);
+  small = std::min(roundUp(small, hugePage), bytes);
+  if (large && small > 0) madvise(reinterpret_cast<void*>(address), small, MADV_NOHUGEPAGE);
+  if (large && small < bytes) madvise(reinterpret_cast<void*>(address + small), bytes - small, MADV_HUGEPAGE);
 #endif
   stretches_[address] = {base, whole, bytes};
   return reinterpret_cast<void*>(address);
 }
 
-void* Memory::allocate(uint64_t bytes) { return take(bytes, true); }
+void* Memory::allocate(uint64_t bytes, uint64_t small) { return take(bytes, true, small); }
 
-void* Memory::reserve(uint64_t bytes) { return take(bytes, false); }
+void* Memory::reserve(uint64_t bytes) { return take(bytes, false, 0); }
 
 bool Memory::commit(void* address, uint64_t bytes) {
   const uintptr_t first = uintptr_t(address) / pageBytes() * pageBytes();

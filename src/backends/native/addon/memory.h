@@ -15,8 +15,11 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
   ~Memory();
 
-  /** Address of `bytes` of zeros, aligned to a page at least; nullptr when there are none. */
-  void* allocate(uint64_t bytes);
+  /**
+   * Address of `bytes` of zeros, aligned to a page at least; nullptr when there are none. The system may use huge pages
+   * for what lies behind the first `small` bytes: of a huge page all is resident when one byte of it is.
+   */
+  void* allocate(uint64_t bytes, uint64_t small = 0);
   /** Address space only: it may be used after `commit`. */
   void* reserve(uint64_t bytes);
   /** Makes a stretch of reserved space usable. False when there is no memory for it. */
@@ -36,7 +39,7 @@ class Memory {
     uint64_t whole;
     uint64_t bytes;
   };
-  void* take(uint64_t bytes, bool usable);
+  void* take(uint64_t bytes, bool usable, uint64_t small);
   static void giveBack(const Stretch& stretch);
   /** By the address that was given out. */
   std::map<uintptr_t, Stretch> stretches_;

@@ -5,7 +5,7 @@
 namespace cria::CRIA_ISA {
 
 int64_t pageBytes(int64_t kvHeads, int64_t headWidth, int64_t pageTokens, int64_t element) {
-  return kvHeads * CacheForm{kvHeads, headWidth, pageTokens, element, 1}.headBytes();
+  return CacheForm{kvHeads, headWidth, pageTokens, element}.pageOffset(0, 1);
 }
 
 namespace {
@@ -38,7 +38,7 @@ void storeSlot(const float* key, const float* value, const CacheForm& form, uint
 
 }  // namespace
 
-/** Operands: from, to, unused, then as StoreKeysValues', up to the capacity. Unit: a kv head of a page. */
+/** Operands: from, to, unused, then as StoreKeysValues', up to the bytes of an element. Unit: a kv head of a page. */
 void CopyPage(const double* args, int64_t begin, int64_t end, Thread&) {
   const CacheForm form = cacheFormOf(args);
   uint8_t* pages = pointer<uint8_t>(args[3]);
@@ -49,15 +49,15 @@ void CopyPage(const double* args, int64_t begin, int64_t end, Thread&) {
 }
 
 /**
- * Operands: key, value, data, pages of the layer, kv heads, unused, head width, page tokens, bytes of an element,
- * capacity in pages, where the pieces are in data. A piece: first row, rows, page, slot of its first row in that page.
+ * Operands: key, value, data, pages of the layer, kv heads, unused, head width, page tokens, bytes of an element, where the
+ * pieces are in data. A piece: first row, rows, page, slot of its first row in that page.
  * Unit: piece x kv head.
  */
 void StoreKeysValues(const double* args, int64_t begin, int64_t end, Thread& thread) {
   const CacheForm form = cacheFormOf(args);
   const int64_t stride = form.kvHeads * form.width;
   for (int64_t unit = begin; unit < end; unit++) {
-    const int32_t* piece = pointer<int32_t>(args[2]) + int64_t(args[10]) + unit / form.kvHeads * pieceFields;
+    const int32_t* piece = pointer<int32_t>(args[2]) + int64_t(args[9]) + unit / form.kvHeads * pieceFields;
     const int64_t head = unit % form.kvHeads;
     uint8_t* page = pointer<uint8_t>(args[3]) + form.pageOffset(head, piece[2]);
     for (int64_t i = 0; i < piece[1]; i++) {

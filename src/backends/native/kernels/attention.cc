@@ -128,7 +128,7 @@ class Tile {
         group_(int64_t(args[5])),
         kvHead_(unit % form_.kvHeads),
         data_(pointer<int32_t>(args[2])) {
-    const int32_t* tile = data_ + int64_t(args[10]) + unit / form_.kvHeads * tileFields;
+    const int32_t* tile = data_ + int64_t(args[9]) + unit / form_.kvHeads * tileFields;
     first_ = tile[0];
     tokens_ = tile[1];
     table_ = data_ + tile[2];
@@ -140,9 +140,9 @@ class Tile {
     query_ = pointer<float>(args[0]) + offset;
     target_ = pointer<float>(args[1]) + offset;
     pages_ = pointer<uint8_t>(args[3]);
-    scale_ = float(args[11]);
+    scale_ = float(args[10]);
     const int64_t size = rowSumsSize(rows_, columns_);
-    part_ = pointer<float>(args[12]) + rowSumsSize(tile[5] * form_.kvHeads + kvHead_ * rows_, columns_);
+    part_ = pointer<float>(args[11]) + rowSumsSize(tile[5] * form_.kvHeads + kvHead_ * rows_, columns_);
     float* memory = reinterpret_cast<float*>(thread.scratch);
     queries_ = memory;
     scores_ = queries_ + rows_ * form_.width;
@@ -317,14 +317,14 @@ int64_t attentionTile(int64_t group, int64_t headWidth) {
   return 0;
 }
 
-int64_t attentionRange(int64_t pageTokens) { return CacheForm{1, 1, pageTokens, 2, 1}.rangeTokens(); }
+int64_t attentionRange(int64_t pageTokens) { return CacheForm{1, 1, pageTokens, 2}.rangeTokens(); }
 
 int64_t attentionPartBytes(int64_t rows, int64_t headWidth) { return 4 * rowSumsSize(rows, wholePanels(headWidth)); }
 
 /**
  * Operands: query, out, data, pages of the layer, kv heads, heads of a group, head width, page tokens, bytes of an
- * element, capacity in pages, where the tiles are in data, log2(e) / sqrt(E), parts. A tile: first row, rows, where its
- * page table is in data, visible slots of its first row, range or -1 for all of them, query rows of parts before its own.
+ * element, where the tiles are in data, log2(e) / sqrt(E), parts. A tile: first row, rows, where its page table is in
+ * data, visible slots of its first row, range or -1 for all of them, query rows of parts before its own.
  * Unit: tile x kv head.
  */
 void Attention(const double* args, int64_t begin, int64_t end, Thread& thread) {
@@ -340,9 +340,9 @@ void MergeAttention(const double* args, int64_t begin, int64_t end, Thread&) {
   const int64_t columns = wholePanels(form.width), group = int64_t(args[5]);
   const int64_t stride = form.kvHeads * group * form.width;
   for (int64_t unit = begin; unit < end; unit++) {
-    const int32_t* merge = pointer<int32_t>(args[2]) + int64_t(args[10]) + unit / form.kvHeads * mergeFields;
+    const int32_t* merge = pointer<int32_t>(args[2]) + int64_t(args[9]) + unit / form.kvHeads * mergeFields;
     const int64_t kvHead = unit % form.kvHeads, rows = merge[1] * group;
-    float* parts = pointer<float>(args[12]) + rowSumsSize(merge[2] * form.kvHeads + kvHead * rows, columns);
+    float* parts = pointer<float>(args[11]) + rowSumsSize(merge[2] * form.kvHeads + kvHead * rows, columns);
     const int64_t next = rowSumsSize(rows * form.kvHeads, columns);
     const RowSums all = rowSumsAt(parts, rows);
     for (int64_t i = 1; i < merge[3]; i++) {

@@ -70,21 +70,21 @@ void attend(const Form& form, const float* query, const float* key, const float*
 
   const double heads = double(form.kvHeads), group = double(form.group()), width = double(form.width);
   const double pageTokens = double(form.pageTokens), element = double(form.element);
-  const double capacity = double(2 * form.pages()), scale = 1.4426950408889634 / sqrt(width);
+  const double scale = 1.4426950408889634 / sqrt(width);
   // Copies of exactly these rows: reading beyond them is noticed.
   Buffer<float> q(step.count * form.X()), k(step.count * form.Y()), v(step.count * form.Y()), y(step.count * form.X());
   memcpy(q.data(), query + step.first * form.X(), size_t(q.count()) * 4);
   memcpy(k.data(), key + step.first * form.Y(), size_t(k.count()) * 4);
   memcpy(v.data(), value + step.first * form.Y(), size_t(v.count()) * 4);
   run(StoreKeysValues,
-      {k.operand(), v.operand(), data.operand(), cache.operand(), heads, group, width, pageTokens, element, capacity, piecesAt},
+      {k.operand(), v.operand(), data.operand(), cache.operand(), heads, group, width, pageTokens, element, piecesAt},
       int64_t(pieces.size()) / 4 * form.kvHeads, step.threads);
   run(Attention,
-      {q.operand(), y.operand(), data.operand(), cache.operand(), heads, group, width, pageTokens, element, capacity, tilesAt,
+      {q.operand(), y.operand(), data.operand(), cache.operand(), heads, group, width, pageTokens, element, tilesAt,
        scale, parts.operand()},
       int64_t(tiles.size()) / 6 * form.kvHeads, step.threads);
   run(MergeAttention,
-      {q.operand(), y.operand(), data.operand(), cache.operand(), heads, group, width, pageTokens, element, capacity, mergesAt,
+      {q.operand(), y.operand(), data.operand(), cache.operand(), heads, group, width, pageTokens, element, mergesAt,
        scale, parts.operand()},
       int64_t(merges.size()) / 5 * form.kvHeads, step.threads);
   memcpy(out + step.first * form.X(), y.data(), size_t(y.count()) * 4);
@@ -144,9 +144,8 @@ void check(const Form& form) {
   // The same page elsewhere, one kv head at a time.
   const double from = double(table[0]), to = double(other[0]);
   const double heads = double(form.kvHeads), group = double(form.group()), width = double(form.width);
-  const double capacity = double(2 * pages);
   run(CopyPage,
-      {from, to, 0, cache.operand(), heads, group, width, double(form.pageTokens), double(form.element), capacity},
+      {from, to, 0, cache.operand(), heads, group, width, double(form.pageTokens), double(form.element)},
       form.kvHeads, 2);
   const Step last = {form.tokens - 1, 1, 1, true, 2};
   attend(form, query.data(), key.data(), value.data(), chunks.data(), cache, other, last);
