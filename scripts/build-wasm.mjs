@@ -63,7 +63,7 @@ for (const { name, options } of variants)
   })
 
 /** What browsers compile synchronously on the main thread. */
-const mostBytes = 4096
+const mostBytes = 16384
 const tokenizer = "src/tokenizer/wasm"
 const result = join(root, tokenizer, "program.ts")
 const output = join(root, "dist/tokenizer/wasm/program.wasm")
@@ -72,7 +72,7 @@ if (
   await compile({
     entry,
     sources: sourcesIn(`${tokenizer}/kernels`),
-    options: ["-O3", "--shrinkLevel=1"],
+    options: ["-O3", "--shrinkLevel=1", "--enable=simd"],
     output,
     result,
   })

@@ -14,7 +14,7 @@ const firstWindow = 1 << 15
 const mostKept = 1 << 20
 const pageBytes = 1 << 16
 /** What the program keeps at hand, see wasm/kernels/main.ts. */
-const scratchBytes = 1024
+const scratchBytes = 1 << 14
 
 /** What turns a text into ids. */
 export interface StretchEncoder {
@@ -71,9 +71,9 @@ class Run {
       end += align(bytes)
       return address
     }
-    const { derivations, trie, earlyPairs } = data.leftToRight!
+    const { derivations, trie, pairs, earlyPairs } = data.leftToRight!
     const { records, starts, lateNumbers } = derivations
-    const { slots, filter, merged } = data.pairs
+    const { slots, filter, merged } = pairs
     const tables = [
       records,
       starts,

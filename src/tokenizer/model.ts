@@ -9,7 +9,9 @@ import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocab
 /** What encoding from left to right needs, see wasm/kernels/main.ts. */
 export interface LeftToRightData {
   derivations: DerivationsData
-  /** The table of the early merges alone. */
+  /** The pairs that merging can meet. */
+  pairs: PairTableData
+  /** Of these the early merges alone. */
   earlyPairs: PairTableData
   trie: TrieData
 }
@@ -18,6 +20,7 @@ export interface TokenizerData {
   /** "bytes": byte-level BPE cut by `patterns`; "characters": SentencePiece BPE over the whole text. */
   start: "bytes" | "characters"
   vocabulary: VocabularyData
+  /** All pairs that the vocabulary lists. */
   pairs: PairTableData
   /** For byte-level BPE, cut by `patterns`; SentencePiece BPE takes the whole text and has none. */
   leftToRight: LeftToRightData | undefined
@@ -80,9 +83,10 @@ export function byteLevelTables(
   list: PairList,
   byteTokens: Int32Array,
 ): { pairs: PairTableData; leftToRight: LeftToRightData } {
-  const pairs = PairTable.of(list)
-  const earlyPairs = PairTable.of(list, undefined, early)
-  const derivations = derive(list, pairs, earlyPairs, byteTokens, shorter, vocabulary.data.offsets)
-  const leftToRight = { derivations, earlyPairs: earlyPairs.data, trie: { first, nodes } }
-  return { pairs: pairs.data, leftToRight }
+  const all = PairTable.of(list)
+  const allEarly = PairTable.of(list, undefined, early)
+  const { derivations, met } = derive(list, all, allEarly, byteTokens, shorter, vocabulary.data.offsets)
+  const pairs = PairTable.of(met).data
+  const earlyPairs = PairTable.of(met, undefined, early).data
+  return { pairs: all.data, leftToRight: { derivations, pairs, earlyPairs, trie: { first, nodes } } }
 }

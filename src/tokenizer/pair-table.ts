@@ -6,7 +6,7 @@ const never = 0x7fffffff
 /**
  * Merges with numbers below this are early: most that are asked for, in a table that stays in the processor's cache.
  */
-export const early = 4096
+export const early = 2048
 
 /**
  * A slot of two words has 20 bits of the left id, 20 of the right one and 24 of the merge's number + 1 (0 is free), from

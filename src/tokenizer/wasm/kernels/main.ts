@@ -2,7 +2,7 @@
 // from left to right. Knows addresses only; byte-level.ts lays the memory out and builds what is found here.
 import { next, reach, setAutomata, stageCount } from "./scan"
 import { canFollow, isMade, lengthOf, longest, longestEnd, shorterOf } from "./tokens"
-import { LONGEST_SHORT, mergeShort, setShort } from "./short"
+import { LONGEST_SHORT, mergeEarly, mergeLate, rateBatch, setShort, startBatch } from "./short"
 import { find, glance, MOST_FOUND, UNDECIDED } from "./whole"
 
 export { next } from "./scan"
@@ -24,7 +24,7 @@ const SHORT_OTHERS: usize = 8
 /** Most pieces that are looked up together. */
 const BATCH: u32 = 64
 
-/** Where the pieces taken are: for each its end, then its token. */
+/** Where the pieces taken are: for each its end, then its token, or below 0 ~ the symbols that early merges left of it. */
 let batch: usize = 0
 let batchStart: usize = 0
 let taken: u32 = 0
@@ -45,10 +45,10 @@ export function setStages(address: usize, count: u32, whole: bool): void {
   wholeTokens = whole
 }
 
-/** Where the text begins, where `dead`, all zeros, and 1024 bytes for what is at hand. */
+/** Where the text begins, where `dead`, all zeros, and 16 KiB for what is at hand. */
 export function place(textAddress: usize, deadAddress: usize, scratch: usize): void {
   batch = scratch
-  setShort(scratch + (BATCH << 3))
+  setShort(scratch + (BATCH << 3), BATCH * 4 * LONGEST_SHORT)
   text = textAddress
   dead = deadAddress
   piece = 0
@@ -115,8 +115,8 @@ function take(end: usize): void {
 }
 
 /**
- * Encodes the pieces taken. All are looked up before any is encoded, so that the processor waits for many parts of the
- * table at once.
+ * Encodes the pieces taken. What needs a large table is looked up for all of them before it is used, so that the
+ * processor waits for many parts of the table at once.
  */
 function encodeBatch(): void {
   let start = batchStart
@@ -126,28 +126,39 @@ function encodeBatch(): void {
     start = end
   }
   start = batchStart
+  startBatch()
   for (let i: u32 = 0; i < taken; i++) {
     const end = load<usize>(batch + (i << 3))
     let token = load<i32>(batch + (i << 3), 4)
     if (token == UNDECIDED) token = find(start, end)
+    if (token < 0) token = isShort(start, end) ? ~mergeEarly(start, end) : -1
+    store<i32>(batch + (i << 3), token, 4)
+    start = end
+  }
+  rateBatch()
+  start = batchStart
+  for (let i: u32 = 0; i < taken; i++) {
+    const end = load<usize>(batch + (i << 3))
+    const token = load<i32>(batch + (i << 3), 4)
     if (token >= 0) {
       store<i32>(out, token)
       out += 4
-    } else encodePiece(start, end)
+    } else if (token < -1) out = mergeLate(~token, out)
+    else encodeLong(start, end)
     start = end
   }
   batchStart = start
   taken = 0
 }
 
-function encodePiece(start: usize, end: usize): void {
-  const length = end - start
-  if (length <= (load<u8>(start, 1) < 0x80 ? LONGEST_SHORT : SHORT_OTHERS)) {
-    out = mergeShort(start, end, out)
-    return
-  }
+// @ts-ignore: decorator
+@inline function isShort(start: usize, end: usize): bool {
+  return end - start <= (load<u8>(start, 1) < 0x80 ? LONGEST_SHORT : SHORT_OTHERS)
+}
+
+function encodeLong(start: usize, end: usize): void {
   let token = longest(start, end)
-  if (longestEnd == end && length > MOST_FOUND && (wholeTokens || isMade(token))) {
+  if (longestEnd == end && end - start > MOST_FOUND && (wholeTokens || isMade(token))) {
     store<i32>(out, token)
     out += 4
     return

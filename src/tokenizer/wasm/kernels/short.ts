@@ -1,6 +1,7 @@
-// Merges short pieces literally, the lowest number first. For words of some bytes this is faster than looking at them
-// from left to right, because it needs little beyond the table of early merges, which the processor has at hand.
-import { anyNumber, earlyNumber, mergedBy, NEVER } from "./pairs"
+// Merges short pieces literally, the lowest number first, in three steps for many pieces at once: the early merges of
+// each, for which the processor has the table at hand; the look for the merges of all neighbours that are then left, all
+// over a large table, so that the processor waits for many parts of it at once; and the other merges of each.
+import { anyNumber, earlyNumber, glanceAny, glanceEarly, mergedBy, NEVER, UNSURE } from "./pairs"
 import { byteToken } from "./tokens"
 
 /** Longest piece in bytes: places are packed into 5 bits, and one bit of a word is for the end. */
@@ -9,15 +10,23 @@ export const LONGEST_SHORT: usize = 24
 const PLACE_BITS = 5
 const PLACE_MASK = 31
 
-/** For each place its symbol; then for each the number of its merge with the next one, above the place. */
+/** For each place of a piece its symbol; then for each the number of its merge with the next one, above the place. */
 let symbols: usize = 0
 let merges: usize = 0
 /** The number of the merge of every two bytes, if it is early. */
 let bytePairs: usize = 0
 
-export function setShort(address: usize): void {
+/** The symbols that early merges left of the pieces taken, one after the other; then the merges of each with the next. */
+let left: usize = 0
+let leftEnd: usize = 0
+let numbers: usize = 0
+
+/** Takes 256 bytes, and as many of `room` twice as all symbols of the pieces that are merged together need. */
+export function setShort(address: usize, room: usize): void {
   symbols = address
   merges = address + 128
+  left = address + 256
+  numbers = left + room
 }
 
 /** Fills the table of pairs of bytes, 4 bytes for each of 65536. */
@@ -27,15 +36,32 @@ export function setBytePairs(address: usize): void {
     store<i32>(address + (pair << 2), earlyNumber(byteToken(pair >> 8), byteToken(pair & 0xff)))
 }
 
-function rate(place: i32, next: i32, isEarly: bool): void {
-  const left = load<i32>(symbols + (place << 2))
-  const right = load<i32>(symbols + (next << 2))
-  const number = isEarly ? earlyNumber(left, right) : anyNumber(left, right)
-  store<i32>(merges + (place << 2), number == NEVER ? NEVER : (number << PLACE_BITS) | place)
+export function startBatch(): void {
+  leftEnd = left
 }
 
-/** Writes the tokens of [start, end), 2 to LONGEST_SHORT bytes, at `out` and returns where they end. */
-export function mergeShort(start: usize, end: usize, out: usize): usize {
+/** Notes the early merge of a place with the next one; none where there is none. */
+// @ts-ignore: decorator
+@inline function rate(place: i32, next: i32, isNone: bool): void {
+  const symbol = load<i32>(symbols + (place << 2))
+  const other = load<i32>(symbols + (next << 2))
+  let number = glanceEarly(symbol, other)
+  if (number == UNSURE) number = earlyNumber(symbol, other)
+  store<i32>(merges + (place << 2), select<i32>(NEVER, (number << PLACE_BITS) | place, u32(number == NEVER) | u32(isNone)))
+}
+
+/** The least of the first `count` merges; behind them are NEVERs. */
+// @ts-ignore: decorator
+@inline function least(count: i32): i32 {
+  let all = i32x4.min_s(v128.load(merges), v128.load(merges, 16))
+  if (count > 8) all = i32x4.min_s(all, i32x4.min_s(v128.load(merges, 32), v128.load(merges, 48)))
+  if (count > 16) all = i32x4.min_s(all, i32x4.min_s(v128.load(merges, 64), v128.load(merges, 80)))
+  all = i32x4.min_s(all, v128.shuffle<i32>(all, all, 2, 3, 0, 1))
+  return i32x4.extract_lane(i32x4.min_s(all, v128.shuffle<i32>(all, all, 1, 0, 3, 2)), 0)
+}
+
+/** Does the early merges of [start, end), 2 to LONGEST_SHORT bytes, and returns how many symbols are left. */
+export function mergeEarly(start: usize, end: usize): i32 {
   const count = i32(end - start)
   let byte: u32 = load<u8>(start)
   store<i32>(symbols, byteToken(byte))
@@ -46,41 +72,67 @@ export function mergeShort(start: usize, end: usize, out: usize): usize {
     store<i32>(merges + ((i - 1) << 2), number == NEVER ? NEVER : (number << PLACE_BITS) | (i - 1))
     byte = next
   }
+  const none = i32x4.splat(NEVER)
+  v128.store(merges + ((count - 1) << 2), none)
+  v128.store(merges + ((count - 1) << 2), none, 16)
   // A bit for every place that still begins a symbol.
   let live: u32 = (1 << count) - 1
-  // As long as an early merge is left, it is the next one, whatever the others are.
-  let isEarly = true
-  const last = merges + ((count - 1) << 2)
   while (true) {
-    let best = NEVER
-    for (let at = merges; at < last; at += 4) {
-      const merge = load<i32>(at)
-      best = select<i32>(merge, best, merge < best)
-    }
-    if (best == NEVER) {
-      if (!isEarly) break
-      isEarly = false
-      let place = 0
-      for (let rest = live & (live - 1); rest != 0; rest &= rest - 1) {
-        const next = i32(ctz(rest))
-        rate(place, next, false)
-        place = next
-      }
-      continue
-    }
+    const best = least(count - 1)
+    if (best == NEVER) break
     const place = best & PLACE_MASK
     store<i32>(symbols + (place << 2), mergedBy(best >> PLACE_BITS))
     const beyond: u32 = live & (u32(-2) << place)
     store<i32>(merges + (i32(ctz(beyond)) << 2), NEVER)
     const after = beyond & (beyond - 1)
     live ^= beyond ^ after
-    if (after != 0) rate(place, i32(ctz(after)), isEarly)
-    else store<i32>(merges + (place << 2), NEVER)
     const before: u32 = live & ((1 << place) - 1)
-    if (before != 0) rate(31 - i32(clz(before)), place, isEarly)
+    // Where there is no neighbour, a place is looked at that no piece has.
+    rate(place, i32(ctz(after)) & PLACE_MASK, after == 0)
+    rate((31 - i32(clz(before))) & PLACE_MASK, place, before == 0)
   }
   for (let rest = live; rest != 0; rest &= rest - 1) {
-    store<i32>(out, load<i32>(symbols + (i32(ctz(rest)) << 2)))
+    store<i32>(leftEnd, load<i32>(symbols + (i32(ctz(rest)) << 2)))
+    leftEnd += 4
+  }
+  return i32(popcnt(live))
+}
+
+/** Looks for the merges of all neighbours that are left, also of those in two pieces, which nobody asks for. */
+export function rateBatch(): void {
+  const apart = numbers - left
+  for (let at = left; at + 4 < leftEnd; at += 4) store<i32>(at + apart, glanceAny(load<i32>(at), load<i32>(at, 4)))
+  leftEnd = left
+}
+
+/** Does the other merges of the next piece, of which `count` symbols are left, writes its tokens at `out` and returns where they end. */
+export function mergeLate(count: i32, out: usize): usize {
+  const first = leftEnd
+  const apart = numbers - left
+  leftEnd += count << 2
+  let end = leftEnd - 4
+  for (let at = first; at < end; at += 4)
+    if (load<i32>(at + apart) == UNSURE) store<i32>(at + apart, anyNumber(load<i32>(at), load<i32>(at, 4)))
+  while (true) {
+    let best = NEVER
+    let place = first
+    for (let at = first; at < end; at += 4) {
+      const number = load<i32>(at + apart)
+      place = select<usize>(at, place, number < best)
+      best = select<i32>(number, best, number < best)
+    }
+    if (best == NEVER) break
+    store<i32>(place, mergedBy(best))
+    for (let at = place + 4; at < end; at += 4) {
+      store<i32>(at, load<i32>(at, 4))
+      store<i32>(at + apart, load<i32>(at + apart, 4))
+    }
+    end -= 4
+    if (place < end) store<i32>(place + apart, anyNumber(load<i32>(place), load<i32>(place, 4)))
+    if (place > first) store<i32>(place - 4 + apart, anyNumber(load<i32>(place - 4), load<i32>(place)))
+  }
+  for (let at = first; at <= end; at += 4) {
+    store<i32>(out, load<i32>(at))
     out += 4
   }
   return out
