@@ -300,7 +300,7 @@ export async function* readRows(
       next.catch(() => {}) // reported when it is awaited; the caller may stop before
     }
     if (reordered) {
-      reorder(current.bytes, size, headOrder!, reordered)
+      reorder(current.bytes, size, headOrder, reordered)
       yield { rows: current.rows, bytes: reordered.subarray(0, current.bytes.length) }
     } else yield current
   }

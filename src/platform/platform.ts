@@ -5,7 +5,14 @@ import type { Transferable as NodeTransferable, Worker as NodeWorker } from "nod
 
 /** The threads' and streams' modules of Node, or undefined elsewhere. */
 function builtin<
-  Name extends "node:worker_threads" | "node:fs" | "node:fs/promises" | "node:os" | "node:v8" | "node:vm" | "node:module",
+  Name extends
+    | "node:worker_threads"
+    | "node:fs"
+    | "node:fs/promises"
+    | "node:os"
+    | "node:v8"
+    | "node:vm"
+    | "node:module",
 >(name: Name): ReturnType<typeof process.getBuiltinModule<Name>> | undefined {
   return isNode ? process.getBuiltinModule(name) : undefined
 }
