@@ -51,10 +51,10 @@ export interface WeightPacking {
   /** Of the packed bytes: a change of any of them changes it, unless someone means to deceive. */
   checksum(weight: Weight): string
   /**
-   * Writes a file in the background: `head`, then the packed weights at these offsets. It is called `unfinished` until it is
-   * whole, then `path`. It is given up when the backend ends, and where writing fails.
+   * Writes the packed weights in the background, at these offsets of the file `unfinished`, which then gets the name `path`.
+   * It is removed when the backend ends before, and where writing fails.
    */
-  keep(unfinished: string, path: string, head: Uint8Array, weights: ReadonlyMap<Weight, number>): void
+  keep(unfinished: string, path: string, weights: ReadonlyMap<Weight, number>): void
   /** Maps an open file for as long as the backend lives. */
   map(file: number, bytes: number): MappedFile
 }

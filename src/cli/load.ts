@@ -1,6 +1,7 @@
 // Loads a model for a command: a bar while it loads, and its end with the end of the process.
 import type { Llama } from "../engine/llama.js"
 import { UnsupportedError } from "../errors/index.js"
+import { collectGarbage } from "../platform/index.js"
 import type { Context } from "./context.js"
 import { bytes, duration, oneLine } from "./format.js"
 import type { ModelFlags } from "./options.js"
@@ -25,6 +26,8 @@ export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): 
     })
     lifetime.defer(() => llama.dispose())
     progress.end()
+    // What it took to start the program; from now on this thread makes little.
+    collectGarbage()
     if (flags.verbose) {
       const { info } = llama
       const seconds = duration((performance.now() - start) / 1000)

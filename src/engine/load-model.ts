@@ -18,6 +18,8 @@ import type { EngineOptions } from "./load-options.js"
 
 export interface LoadHooks {
   onWeights?: (loaded: number, total: number) => void
+  /** Called where a load has left much garbage: a thread of our own collects it before the weights take memory. */
+  onGarbage?: () => void
   signal?: AbortSignal
 }
 
@@ -64,7 +66,7 @@ const sharedCacheTokens = 16384
 export async function loadFound(
   found: FoundModel,
   options: EngineOptions,
-  { onWeights, signal }: LoadHooks,
+  { onWeights, onGarbage, signal }: LoadHooks,
 ): Promise<{ parts: EngineParts; loaded: LoadedModel }> {
   const packed = options.packedCache ? found.packed : undefined
   const backend = await createBackend(options.backend, { threads: options.threads })
@@ -72,9 +74,10 @@ export async function loadFound(
     const known = await packed?.load(backend, options.weights)
     signal?.throwIfAborted()
     if (known) checkContext(options, known.model.config)
-    const kept = known ?? (await loadCheckpoint(() => found.open(), options, { onWeights, signal }, backend))
+    const kept = known ?? (await loadCheckpoint(() => found.open(), options, { onWeights, onGarbage, signal }, backend))
     if (!known) await packed?.save(backend, options.weights, kept)
     const adapters = await loadAdapters(options.adapters, found.folderAt, backend, kept.model)
+    onGarbage?.()
     const { parts, loaded } = assemble(kept, options, backend)
     if (known) onWeights?.(loaded.info.weightBytes, loaded.info.weightBytes)
     return { parts: { ...parts, adapters }, loaded }
@@ -88,7 +91,7 @@ export async function loadFound(
 async function loadCheckpoint(
   open: () => Promise<Checkpoint>,
   options: EngineOptions,
-  { onWeights, signal }: LoadHooks,
+  { onWeights, onGarbage, signal }: LoadHooks,
   backend: Backend,
 ): Promise<KeptModel> {
   const checkpoint = await open()
@@ -97,6 +100,7 @@ async function loadCheckpoint(
     const { config } = await layoutOf(checkpoint) // refuses what cannot work before memory is taken
     checkContext(options, config)
     const tokenizer = readTokenizer(checkpoint)
+    onGarbage?.()
     const model = await loadModel(checkpoint, backend, {
       weights: options.weights,
       onProgress: onWeights,

@@ -12,7 +12,7 @@ import type { Weight } from "../ops/ops.js"
 import type { WeightKind } from "../weights/kind.js"
 import type { KeptModel, ModelPapers } from "./load-model.js"
 
-const magic = Buffer.from("cria packed 1\n\0\0", "latin1")
+const magic = Buffer.from("cria packed 2\n\0\0", "latin1")
 /** Magic, length of the header, code of the header. */
 const prologueBytes = 64
 const maxHeaderBytes = 2 ** 24
@@ -63,13 +63,16 @@ export function packedBytesOf({ model }: KeptModel, backend: Backend): number {
   return bytes
 }
 
-/** What the file of a model starts with, and where each of its weights goes. */
+/** Bytes and where they go in a file. */
+export type Stretch = readonly [offset: number, bytes: Uint8Array]
+
+/** What the file of a model holds beside its weights, and where each of these goes. */
 export async function composePacked(
   kept: KeptModel,
   backend: Backend,
   key: string,
   secret: Uint8Array,
-): Promise<{ head: Uint8Array; weights: Map<Weight, number> }> {
+): Promise<{ head: Stretch[]; weights: Map<Weight, number> }> {
   const packing = backend.packing!
   const { matrices, vectors } = namedTensors(kept.model)
   const arrays: AnyArray[] = []
@@ -86,11 +89,14 @@ export async function composePacked(
   const frequencies = place(kept.model.frequencies)
   const vectorPlaces: Record<string, ArrayPlace> = {}
   for (const [name, tensor] of vectors) vectorPlaces[name] = place(await backend.read(tensor))
-  const section = new Uint8Array(arrayBytes)
+  const hash = createHash("sha256")
+  const stretches: Stretch[] = []
   let at = 0
   for (const array of arrays) {
-    section.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at)
-    at = alignedTo(at + array.byteLength, 64)
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+    stretches.push([at, bytes])
+    at = alignedTo(at + bytes.length, 64)
+    hash.update(bytes).update(Buffer.alloc(at - stretches.at(-1)![0] - bytes.length))
   }
 
   // Weights first, at places that do not hang on the header's length: the header's room is bounded.
@@ -103,7 +109,7 @@ export async function composePacked(
     end = offset + packing.bytes(weight.kind, rows, columns)
     offset = alignedTo(end, alignment)
   }
-  const sha256 = createHash("sha256").update(section).digest("hex")
+  const sha256 = hash.digest("hex")
   const draft = (start: number): Header => ({
     key,
     papers: kept.papers,
@@ -124,14 +130,14 @@ export async function composePacked(
   const start = alignedTo(room, alignment)
   const header = draft(start)
   const text = Buffer.from(JSON.stringify(header))
-  const head = Buffer.alloc(start + arrayBytes)
+  const head = Buffer.alloc(prologueBytes + text.length)
   magic.copy(head)
   head.writeBigUInt64LE(BigInt(text.length), 16)
   createHmac("sha256", secret).update(text).digest().copy(head, 24)
   text.copy(head, prologueBytes)
-  head.set(section, start)
   const places = [...matrices].map(([name, weight]) => [weight, header.weights[name].offset] as const)
-  return { head, weights: new Map(places) }
+  const held = stretches.map(([offset, bytes]): Stretch => [start + offset, bytes])
+  return { head: [[0, head], ...held], weights: new Map(places) }
 }
 
 /**

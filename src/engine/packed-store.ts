@@ -38,7 +38,7 @@ export function packedStore(path: string, least: number = leastBytes): PackedSto
         if (!secret) return undefined
         for (const place of await packedPlaces(path)) {
           const file = join(place.folder, packedName(place, weights, backend.packing.layout))
-          const kept = await withFile(file, (handle) => readPacked(handle, backend, wanted, secret))
+          const kept = await withFile(file, "r", (handle) => readPacked(handle, backend, wanted, secret))
           if (kept) return kept
         }
       } catch {
@@ -81,13 +81,20 @@ async function saveIn(
     const { bavail, bsize } = await statfs(place.folder)
     if (bavail * bsize < bytes + spareBytes) return false
     await (await open(unfinished, "wx", 0o600)).close()
-    await rm(unfinished)
   } catch {
     return false
   }
-  await removeAbandoned(place)
-  const { head, weights: places } = await composePacked(kept, backend, key, secret)
-  backend.packing!.keep(unfinished, path, head, places)
+  try {
+    await removeAbandoned(place)
+    const { head, weights: places } = await composePacked(kept, backend, key, secret)
+    await withFile(unfinished, "r+", async (file) => {
+      for (const [offset, bytes] of head) await writeExactly(file, bytes, offset)
+    })
+    backend.packing!.keep(unfinished, path, places)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
   return true
 }
 
@@ -96,7 +103,7 @@ async function sourceKey(path: string): Promise<string> {
   const files = await modelFilesOf(path)
   const facts = files.map(async (file) => {
     const { size, mtimeMs } = await stat(file)
-    const head = await withFile(file, async (handle) => {
+    const head = await withFile(file, "r", async (handle) => {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(headBytes), 0, headBytes, 0)
       return createHash("sha256").update(buffer.subarray(0, bytesRead)).digest("hex")
     })
@@ -105,8 +112,19 @@ async function sourceKey(path: string): Promise<string> {
   return JSON.stringify(await Promise.all(facts))
 }
 
-async function withFile<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
-  const file = await open(path, "r").catch(() => undefined)
+async function writeExactly(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done)
+    done += bytesWritten
+  }
+}
+
+async function withFile<T>(
+  path: string,
+  mode: "r" | "r+",
+  work: (file: FileHandle) => Promise<T>,
+): Promise<T | undefined> {
+  const file = await open(path, mode).catch(() => undefined)
   if (!file) return undefined
   try {
     return await work(file)

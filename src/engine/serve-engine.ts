@@ -29,7 +29,8 @@ export function serveEngine(
         reported = now
         post({ type: "progress", loaded, total })
       }
-      const { parts, loaded } = await loadFound(find(source), engineOptions.parse(options), { onWeights })
+      const hooks = { onWeights, onGarbage: collectGarbage }
+      const { parts, loaded } = await loadFound(find(source), engineOptions.parse(options), hooks)
       const made = new Engine(
         parts,
         (event) => {
@@ -40,8 +41,6 @@ export function serveEngine(
         (error) => post({ type: "crashed", error: toErrorData(error) }),
       )
       post({ type: "loaded", loaded })
-      // The file's header, the vocabulary on its way into tables, buffers: tens of megabytes.
-      collectGarbage()
       return made
     } catch (error) {
       post({ type: "failed", error: toErrorData(error) })

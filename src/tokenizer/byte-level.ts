@@ -71,9 +71,9 @@ class Run {
       end += align(bytes)
       return address
     }
-    const { derivations, trie, pairs, earlyPairs } = data.leftToRight!
+    const { derivations, trie, earlyPairs } = data.leftToRight!
     const { records, starts, lateNumbers } = derivations
-    const { slots, filter, merged } = pairs
+    const { slots, filter, merged } = data.pairs
     const tables = [
       records,
       starts,

@@ -149,7 +149,11 @@ function texts(tokenizer: Tokenizer, data: TokenizerData, ordinary: (bytes: Uint
 
 function mergesOf(tokenizer: Tokenizer, data: TokenizerData): string[] {
   const text = (id: number) => printed(tokenizer.tokenBytes(id))
-  return [...new PairTable(data.pairs).entries()]
+  const all: { left: number; right: number; rank: number }[] = [...new PairTable(data.pairs).entries()]
+  const others = data.leftToRight?.others ?? []
+  for (let at = 0; at < others.length; at += 3)
+    all.push({ left: others[at], right: others[at + 1], rank: others[at + 2] })
+  return all
     .toSorted((a, b) => a.rank - b.rank || a.left - b.left || a.right - b.right)
     .map(({ left, right }) => `${text(left)} ${text(right)}`)
 }

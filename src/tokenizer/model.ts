@@ -9,10 +9,10 @@ import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocab
 /** What encoding from left to right needs, see wasm/kernels/main.ts. */
 export interface LeftToRightData {
   derivations: DerivationsData
-  /** The pairs that merging can meet. */
-  pairs: PairTableData
-  /** Of these the early merges alone. */
+  /** The table of the early merges alone. */
   earlyPairs: PairTableData
+  /** What the vocabulary lists beside the pairs that merging can meet, for those who write it: see `derive`. */
+  others: Int32Array
   trie: TrieData
 }
 
@@ -20,7 +20,7 @@ export interface TokenizerData {
   /** "bytes": byte-level BPE cut by `patterns`; "characters": SentencePiece BPE over the whole text. */
   start: "bytes" | "characters"
   vocabulary: VocabularyData
-  /** All pairs that the vocabulary lists. */
+  /** The pairs that merging can meet. */
   pairs: PairTableData
   /** For byte-level BPE, cut by `patterns`; SentencePiece BPE takes the whole text and has none. */
   leftToRight: LeftToRightData | undefined
@@ -85,8 +85,15 @@ export function byteLevelTables(
 ): { pairs: PairTableData; leftToRight: LeftToRightData } {
   const all = PairTable.of(list)
   const allEarly = PairTable.of(list, undefined, early)
-  const { derivations, met } = derive(list, all, allEarly, byteTokens, shorter, vocabulary.data.offsets)
-  const pairs = PairTable.of(met).data
+  const { derivations, met, others } = derive(
+    list,
+    all,
+    allEarly,
+    byteTokens,
+    shorter,
+    vocabulary.data.offsets,
+  )
   const earlyPairs = PairTable.of(met, undefined, early).data
-  return { pairs: all.data, leftToRight: { derivations, pairs, earlyPairs, trie: { first, nodes } } }
+  const leftToRight = { derivations, earlyPairs, trie: { first, nodes }, others }
+  return { pairs: PairTable.of(met).data, leftToRight }
 }

@@ -20,8 +20,8 @@ export interface Addon {
 
   /** Address of zeros; 0 where there is no memory. The first `small` bytes, by default none, are not in huge pages. */
   allocate(machine: Handle, bytes: number, small?: number): number
-  /** Address space without memory; 0 where it is refused. */
-  reserve(machine: Handle, bytes: number): number
+  /** Address space without memory; 0 where it is refused. `small` as for `allocate`. */
+  reserve(machine: Handle, bytes: number, small?: number): number
   commit(machine: Handle, address: number, bytes: number): boolean
   discard(machine: Handle, address: number, bytes: number): void
   /** Maps a part of a file to be read; 0 where that fails. It stays when the file is closed. */
@@ -33,10 +33,10 @@ export interface Addon {
   read(machine: Handle, address: number, into: ArrayBufferView): void
 
   /**
-   * Writes a file in the background: the head, then pieces of memory (address, bytes, offset in the file) that must stay as
-   * they are. It has its name once it is whole. False while another is being written.
+   * Writes pieces of memory (address, bytes, offset in the file), which must stay as they are, into the file `unfinished` in
+   * the background. It has its name once it is whole. False while another is being written.
    */
-  keep(machine: Handle, unfinished: string, path: string, head: Uint8Array, pieces: Float64Array): boolean
+  keep(machine: Handle, unfinished: string, path: string, pieces: Float64Array): boolean
 
   // The kernels' layouts: see `Layout` in kernels/command.h. `kind` is the index in `weightKinds`.
   packedBytes(machine: Handle, kind: number, rows: number, columns: number): number

@@ -5,6 +5,8 @@ import type { Addon, Handle } from "./addon.js"
 
 const step = 16 * 2 ** 20
 const least = 256 * 2 ** 20
+/** So much comes in small pages: most arenas never need more, and of a huge page all is resident. */
+const smallBytes = 2 ** 21
 /** Of what one round did not need any more, this share is kept for the next. */
 const keptShare = 0.95
 
@@ -32,7 +34,7 @@ export class Arena {
   ) {
     let size = Math.max(least, upTo(limit, step))
     let base = 0
-    while ((base = addon.reserve(machine, size)) === 0) {
+    while ((base = addon.reserve(machine, size, smallBytes)) === 0) {
       if (size <= least)
         throw new OutOfMemoryError(`the system grants no address space of ${formatMiB(size)}`)
       size = Math.max(least, upTo(size / 2, step))

@@ -24,13 +24,13 @@ export class NativePacking implements WeightPacking {
     return this.machine.ask("packedBytes", kindNumber(kind), rows, columns)
   }
 
-  keep(unfinished: string, path: string, head: Uint8Array, weights: ReadonlyMap<Weight, number>): void {
+  keep(unfinished: string, path: string, weights: ReadonlyMap<Weight, number>): void {
     const pieces = [...weights].flatMap(([weight, offset]) => {
       const { address, kind, shape } = this.machine.ownWeight(weight)
       return [address, this.bytes(kind, ...shape), offset]
     })
     const { addon, handle } = this.machine
-    addon.keep(handle, unfinished, path, head, Float64Array.from(pieces))
+    addon.keep(handle, unfinished, path, Float64Array.from(pieces))
   }
 
   checksum(weight: Weight): string {

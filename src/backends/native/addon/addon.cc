@@ -236,11 +236,11 @@ napi_value allocate(napi_env env, napi_callback_info info) {
   return machine ? call.make(machine->memory.allocate(uint64_t(call.integer(1)), uint64_t(call.integer(2)))) : nullptr;
 }
 
-/** reserve(machine, bytes): the address of space to commit, or 0. */
+/** reserve(machine, bytes, bytes at its start in small pages): the address of space to commit, or 0. */
 napi_value reserve(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   Machine* machine = call.machine();
-  return machine ? call.make(machine->memory.reserve(uint64_t(call.integer(1)))) : nullptr;
+  return machine ? call.make(machine->memory.reserve(uint64_t(call.integer(1)), uint64_t(call.integer(2)))) : nullptr;
 }
 
 /** commit(machine, address, bytes): whether there was memory. */
@@ -316,15 +316,14 @@ napi_value read(napi_env env, napi_callback_info info) {
 }
 
 /**
- * keep(machine, unfinished path, path, head, pieces): writes a file in the background, the head at its start, then pieces of
- * memory: address, bytes and offset of each. Whether it began.
+ * keep(machine, unfinished path, path, pieces): writes pieces of memory into a file in the background: address, bytes and
+ * offset of each. Whether it began.
  */
 napi_value keep(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   Machine* machine = call.machine();
   if (!machine) return nullptr;
-  const Call::Bytes head = call.bytes(3);
-  const Call::Bytes words = call.bytes(4);
+  const Call::Bytes words = call.bytes(3);
   const double* numbers = reinterpret_cast<const double*>(words.data);
   std::vector<Piece> pieces;
   for (uint64_t i = 0; i + 3 <= words.size / 8; i += 3) {
@@ -334,7 +333,7 @@ napi_value keep(napi_env env, napi_callback_info info) {
     pieces.push_back(piece);
   }
   try {
-    return call.make(machine->writer.start(call.text(1), call.text(2), {head.data, head.data + head.size}, std::move(pieces)));
+    return call.make(machine->writer.start(call.text(1), call.text(2), std::move(pieces)));
   } catch (const std::exception& error) {
     return fail(env, error.what());
   }

@@ -51,7 +51,7 @@ void* Memory::take(uint64_t bytes, bool usable, uint64_t small) {
 
 void* Memory::allocate(uint64_t bytes, uint64_t small) { return take(bytes, true, small); }
 
-void* Memory::reserve(uint64_t bytes) { return take(bytes, false, 0); }
+void* Memory::reserve(uint64_t bytes, uint64_t small) { return take(bytes, false, small); }
 
 bool Memory::commit(void* address, uint64_t bytes) {
   const uintptr_t first = uintptr_t(address) / pageBytes() * pageBytes();

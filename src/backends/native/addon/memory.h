@@ -20,8 +20,8 @@ class Memory {
    * for what lies behind the first `small` bytes: of a huge page all is resident when one byte of it is.
    */
   void* allocate(uint64_t bytes, uint64_t small = 0);
-  /** Address space only: it may be used after `commit`. */
-  void* reserve(uint64_t bytes);
+  /** Address space only, to be used after `commit`; otherwise as `allocate`. */
+  void* reserve(uint64_t bytes, uint64_t small = 0);
   /** Makes a stretch of reserved space usable. False when there is no memory for it. */
   bool commit(void* address, uint64_t bytes);
   /** Gives the memory of a stretch back; it is usable still, and holds zeros. */

@@ -23,23 +23,21 @@ Writer::~Writer() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Writer::start(std::string unfinished, std::string path, std::vector<uint8_t> head, std::vector<Piece> pieces) {
+bool Writer::start(std::string unfinished, std::string path, std::vector<Piece> pieces) {
   if (running_) return false;
   if (thread_.joinable()) thread_.join();
   running_ = true;
-  thread_ = std::thread([this, unfinished = std::move(unfinished), path = std::move(path), head = std::move(head),
-                         pieces = std::move(pieces)] {
-    write(unfinished, path, head, pieces);
+  thread_ = std::thread([this, unfinished = std::move(unfinished), path = std::move(path), pieces = std::move(pieces)] {
+    write(unfinished, path, pieces);
     running_ = false;
   });
   return true;
 }
 
-void Writer::write(const std::string& unfinished, const std::string& path, const std::vector<uint8_t>& head,
-                   const std::vector<Piece>& pieces) {
-  const int file = open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+void Writer::write(const std::string& unfinished, const std::string& path, const std::vector<Piece>& pieces) {
+  const int file = open(unfinished.c_str(), O_WRONLY | O_CLOEXEC);
   if (file < 0) return;
-  bool whole = writeAt(file, head.data(), head.size(), 0);
+  bool whole = true;
   for (const Piece& piece : pieces) whole = whole && writeAt(file, piece.data, piece.bytes, piece.offset);
   whole = close(file) == 0 && whole;
   // Not synced: readers check every byte, so a file that a power failure tore is only made again.

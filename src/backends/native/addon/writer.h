@@ -27,14 +27,13 @@ class Writer {
   ~Writer();
 
   /**
-   * Starts to write `head`, then the pieces, which must stay as they are; one file at a time. `unfinished` is its name until
-   * it is renamed to `path`. False where one is being written.
+   * Starts to write the pieces, which must stay as they are, into the file `unfinished`, which is then renamed to `path`; one
+   * file at a time. False where one is being written.
    */
-  bool start(std::string unfinished, std::string path, std::vector<uint8_t> head, std::vector<Piece> pieces);
+  bool start(std::string unfinished, std::string path, std::vector<Piece> pieces);
 
  private:
-  void write(const std::string& unfinished, const std::string& path, const std::vector<uint8_t>& head,
-             const std::vector<Piece>& pieces);
+  void write(const std::string& unfinished, const std::string& path, const std::vector<Piece>& pieces);
   bool writeAt(int file, const uint8_t* data, uint64_t bytes, uint64_t offset);
 
   std::thread thread_;
