@@ -2,7 +2,7 @@
 // {shared, single memory}, beside the code in dist/. The tokenizer's: as text in a module of src/, because it is
 // needed without waiting for a file. Skips what is up to date, by a hash of the sources and options. Runs before tsc.
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { main, version } from "assemblyscript/asc"
@@ -17,14 +17,14 @@ const common = [
   "--noExportMemory",
 ]
 
-/** Compiles `entry` to `output`, unless `result` has been made from the same before; `sources` are all its files. */
-async function compile({ entry, sources, options, output, result = output }) {
+/** Compiles `entry` to `output`, unless that has been made from the same before; `sources` are all its files. */
+async function compile({ entry, sources, options, output }) {
   const stamp = `${output}.hash`
   const contents = sources.map((file) => readFileSync(join(root, file), "utf8"))
   const hash = createHash("sha256")
     .update(JSON.stringify([version, common, options, sources, contents]))
     .digest("hex")
-  if (existsSync(result) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return false
+  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return false
   mkdirSync(dirname(output), { recursive: true })
   let messages = ""
   const stderr = { write: (text) => void (messages += text) }
@@ -62,27 +62,33 @@ for (const { name, options } of variants)
     output: join(root, `dist/backends/wasm/kernels-${name}.wasm`),
   })
 
-/** What browsers compile synchronously on the main thread. */
+/** It is compiled on the spot, on a page's main thread too: Chrome takes up to 8 MB there since version 114. */
 const mostBytes = 16384
 const tokenizer = "src/tokenizer/wasm"
 const result = join(root, tokenizer, "program.ts")
-const output = join(root, "dist/tokenizer/wasm/program.wasm")
-const entry = `${tokenizer}/kernels/main.ts`
-if (
-  await compile({
-    entry,
+const programs = {}
+let isNew = !existsSync(result)
+for (const [name, options] of [
+  ["single", []],
+  ["shared", ["--enable=threads", "--sharedMemory", "--maximumMemory=65536"]],
+]) {
+  const output = join(root, `build/tokenizer/program-${name}.wasm`)
+  const made = await compile({
+    entry: `${tokenizer}/kernels/main.ts`,
     sources: sourcesIn(`${tokenizer}/kernels`),
-    options: ["-O3", "--shrinkLevel=1", "--enable=simd"],
+    options: ["-O3", "--shrinkLevel=1", "--enable=simd", ...options],
     output,
-    result,
   })
-) {
-  const bytes = readFileSync(output)
-  rmSync(output)
-  if (bytes.length > mostBytes) throw new Error(`the tokenizer's program has ${bytes.length} bytes`)
+  isNew ||= made
+  programs[name] = readFileSync(output)
+  if (programs[name].length > mostBytes)
+    throw new Error(`the tokenizer's program has ${programs[name].length} bytes`)
+}
+if (isNew) {
+  const lines = Object.entries(programs).map(([name, bytes]) => `  ${name}: "${bytes.toString("base64")}",\n`)
   writeFileSync(
     result,
-    "// Made by scripts/build-wasm.mjs from kernels/: the program of the byte-level encoder.\n" +
-      `export const programBase64 =\n  "${bytes.toString("base64")}"\n`,
+    "// Made by scripts/build-wasm.mjs from kernels/: the program of the byte-level encoder, for a memory of its own and for one\n" +
+      `// that threads share.\nexport const programs = {\n${lines.join("")}}\n`,
   )
 }

@@ -8,6 +8,7 @@ import type { Backend, MappedFile } from "../backends/backend.js"
 import type { ModelConfig } from "../model/config.js"
 import { modelOfTensors, namedTensors } from "../model/named-tensors.js"
 import { Tokenizer, type TokenizerData } from "../tokenizer/index.js"
+import { tableMemory } from "../tokenizer/table-memory.js"
 import type { Weight } from "../ops/ops.js"
 import type { WeightKind } from "../weights/kind.js"
 import type { KeptModel, ModelPapers } from "./load-model.js"
@@ -85,7 +86,8 @@ export async function composePacked(
     arrayBytes = alignedTo(arrayBytes + array.byteLength, 64)
     return at
   }
-  const tokenizer = replaceArrays(kept.tokenizer.serialize(), place)
+  const { memory: _, ...tables } = kept.tokenizer.serialize()
+  const tokenizer = replaceArrays(tables, place)
   const frequencies = place(kept.model.frequencies)
   const vectorPlaces: Record<string, ArrayPlace> = {}
   for (const [name, tensor] of vectors) vectorPlaces[name] = place(await backend.read(tensor))
@@ -163,7 +165,8 @@ export async function readPacked(
   const header = JSON.parse(Buffer.from(text).toString("utf8")) as Header
   const { arrays, config } = header
   if (header.key !== key || header.bytes !== size || arrays.bytes > maxArrayBytes) return undefined
-  const section = await readExactly(file, arrays.offset, arrays.bytes, size, true)
+  const room = tableMemory(arrays.bytes)
+  const section = await readExactly(file, arrays.offset, arrays.bytes, size, room?.tables)
   if (!section || createHash("sha256").update(section).digest("hex") !== arrays.sha256) return undefined
 
   const mapped = backend.packing!.map(file.fd, size)
@@ -181,7 +184,8 @@ export async function readPacked(
       backend.tensor(Float32Array.from(arrayAt(header.vectors[name]).subarray(0, columns)), [columns]),
     matrix: (name, rows, columns) => weightAt(mapped, header.weights[name], rows, columns),
   })
-  const tokenizer = Tokenizer.deserialize(restoreArrays(header.tokenizer, arrayAt) as TokenizerData)
+  const tables = restoreArrays(header.tokenizer, arrayAt) as TokenizerData
+  const tokenizer = Tokenizer.deserialize({ ...tables, memory: room?.memory })
   return { papers: header.papers, model, tokenizer }
 }
 
@@ -208,16 +212,16 @@ function restoreArrays(value: unknown, arrayAt: (place: ArrayPlace) => AnyArray)
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, restoreArrays(item, arrayAt)]))
 }
 
-/** Bytes of a file, in memory that threads can share if asked for; undefined where it does not have them. */
+/** Bytes of a file, in memory of the caller's if given; undefined where the file does not have them. */
 async function readExactly(
   file: FileHandle,
   position: number,
   length: number,
   size: number,
-  shared = false,
+  into?: Uint8Array,
 ): Promise<Uint8Array | undefined> {
   if (!(position >= 0 && length >= 0 && position + length <= size)) return undefined
-  const bytes: Uint8Array = new Uint8Array(shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length))
+  const bytes = into ?? new Uint8Array(length)
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(bytes, done, length - done, position + done)
     if (bytesRead === 0) return undefined

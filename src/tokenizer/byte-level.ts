@@ -32,40 +32,73 @@ export class ByteLevelEncoder implements StretchEncoder {
   constructor(data: TokenizerData, merger: Merger) {
     this.#data = data
     this.#merger = merger
-    this.#automata = data.patterns.map((pattern) => new Automaton(pattern))
+    this.#automata = automataOf(data)
   }
 
   encode(text: string, out: number[]): void {
-    const run = (this.#run ??= new Run(this.#data, this.#automata, this.#merger))
+    let run = (this.#run ??= this.#start())
     let held = 0
     for (let taken = 0, isLast = false; !isLast; ) {
+      if (run.shared && run.isFull(held)) run = run.apart(held)
       const { read, written } = this.#utf8.encodeInto(taken === 0 ? text : text.slice(taken), run.room(held))
       taken += read
       isLast = taken === text.length
       held = run.encode(held + written, isLast, out)
     }
-    if (run.window > mostKept) this.#run = undefined
+    if (this.#run.window > mostKept) this.#run = undefined
+  }
+
+  #start(): Run {
+    const { memory } = this.#data
+    if (memory) {
+      try {
+        return new Run(this.#data, this.#automata, this.#merger, memory)
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error // the memory is full: this encoder gets its own
+      }
+    }
+    return new Run(this.#data, this.#automata, this.#merger)
   }
 }
 
+const automataOf = ({ patterns }: TokenizerData): Automaton[] =>
+  patterns.map((pattern) => new Automaton(pattern))
+
 const align = (bytes: number): number => (bytes + 63) & ~63
+/** Of the merges of all pairs of bytes. */
+const bytePairsBytes = 4 << 16
+/** Of a window with its ids and marks. */
+const windowBytes = (window: number): number => align(window + padding) + 4 * window + 4 * (window + 1)
 
 /**
- * The instance at work and its memory: the automata, the tables of the tokens, then a window of text with its ids and,
- * for every byte, a mark that encoding may set.
+ * The instance at work and its memory: the tables of the tokens, the automata, then a window of text with its ids and,
+ * for every byte, a mark that encoding may set. In the shared memory of the tables it takes a part, in which the window
+ * cannot grow; elsewhere it has a memory of its own, and copies of the tables.
  */
 class Run {
   window = 0
+  readonly shared: boolean
+  readonly #data: TokenizerData
+  readonly #merger: Merger
   readonly #memory: WebAssembly.Memory
   readonly #program: Program
   /** Addresses: of the automata's tables, and of the window's text and ids. */
   readonly #stages: readonly number[]
+  readonly #scratch: number
   readonly #text: number
   #idsAddress = 0
   #tables: AutomatonTables[] = []
 
-  constructor(data: TokenizerData, automata: readonly Automaton[], merger: Merger) {
-    let end = 64 + scratchBytes
+  constructor(
+    data: TokenizerData,
+    automata: readonly Automaton[],
+    merger: Merger,
+    sharedMemory?: WebAssembly.Memory,
+  ) {
+    this.#data = data
+    this.#merger = merger
+    this.shared = sharedMemory !== undefined
+    let end = 64
     const take = (bytes: number): number => {
       const address = end
       end += align(bytes)
@@ -87,17 +120,23 @@ class Run {
       data.vocabulary.table,
       ...(merged ? [merged] : []),
     ]
+    let addresses = tables.map((table) => table.byteOffset)
+    if (sharedMemory) {
+      this.#memory = sharedMemory
+      const automataBytes = automata.length * (8 + align(classesBytes + transitionsBytes))
+      const bytes = scratchBytes + align(automataBytes) + bytePairsBytes + windowBytes(firstWindow)
+      end = sharedMemory.grow(Math.ceil((bytes + 64) / pageBytes)) * pageBytes
+    } else {
+      addresses = tables.map((table) => take(table.byteLength))
+      this.#memory = new WebAssembly.Memory({ initial: Math.ceil(end / pageBytes) })
+      for (const [i, table] of tables.entries()) this.#ints(addresses[i], table.length).set(table)
+    }
+    this.#scratch = take(scratchBytes)
     const stageList = take(8 * automata.length)
     this.#stages = automata.map(() => take(classesBytes + transitionsBytes))
-    const bytePairs = take(4 << 16)
-    const addresses = tables.map((table) => take(table.byteLength))
+    const bytePairs = take(bytePairsBytes)
     this.#text = end
-    this.#memory = new WebAssembly.Memory({ initial: Math.ceil(end / pageBytes) })
-    for (const [i, table] of tables.entries()) this.#ints(addresses[i], table.length).set(table)
-    this.#ints(stageList, 2 * automata.length).set(
-      this.#stages.flatMap((address) => [address, address + classesBytes]),
-    )
-    this.#program = instantiate(this.#memory, {
+    this.#program = instantiate(this.#memory, this.shared, {
       explore: (stage, row, point) => automata[stage].explore(this.#tables[stage], row, point),
       merge: (start, after, target) => {
         const bytes = new Uint8Array(this.#memory.buffer, start, after - start)
@@ -115,6 +154,9 @@ class Run {
       },
     })
     this.#grow(firstWindow)
+    this.#ints(stageList, 2 * automata.length).set(
+      this.#stages.flatMap((address) => [address, address + classesBytes]),
+    )
     for (const [stage, automaton] of automata.entries()) automaton.start(this.#tables[stage])
     const [
       recordsAt,
@@ -143,9 +185,24 @@ class Run {
     this.#program.setStages(stageList, automata.length, data.wholeTokens)
   }
 
+  /** Whether the window must grow before more text can follow its first `held` bytes. */
+  isFull(held: number): boolean {
+    return 2 * held > this.window
+  }
+
+  /** One in a memory of its own that goes on with the first `held` bytes of this window. */
+  apart(held: number): Run {
+    const run = new Run(this.#data, automataOf(this.#data), this.#merger)
+    while (run.isFull(held)) run.#grow(2 * run.window)
+    new Uint8Array(run.#memory.buffer, run.#text, held).set(
+      new Uint8Array(this.#memory.buffer, this.#text, held),
+    )
+    return run
+  }
+
   /** Where the window's text after the first `held` bytes is to be written. */
   room(held: number): Uint8Array {
-    if (2 * held > this.window) this.#grow(2 * this.window)
+    if (this.isFull(held)) this.#grow(2 * this.window)
     return new Uint8Array(this.#memory.buffer, this.#text + held, this.window - held)
   }
 
@@ -175,10 +232,10 @@ class Run {
     this.window = window
     this.#idsAddress = this.#text + align(window + padding)
     const marks = this.#idsAddress + 4 * window
-    const missing = marks + 4 * (window + 1) - this.#memory.buffer.byteLength
+    const missing = this.#text + windowBytes(window) - this.#memory.buffer.byteLength
     if (missing > 0) this.#memory.grow(Math.ceil(missing / pageBytes))
     this.#ints(marks, window + 1).fill(0)
-    this.#program.place(this.#text, marks, 64)
+    this.#program.place(this.#text, marks, this.#scratch)
     this.#tables = this.#stages.map((address) => ({
       classes: new Uint8Array(this.#memory.buffer, address, classesBytes),
       transitions: this.#ints(address + classesBytes, transitionsBytes / 4),

@@ -22,6 +22,8 @@ export interface TokenizerData {
   vocabulary: VocabularyData
   /** The pairs that merging can meet. */
   pairs: PairTableData
+  /** Where all typed arrays of this lie, for encoders to work in; absent where they lie elsewhere. */
+  memory?: WebAssembly.Memory
   /** For byte-level BPE, cut by `patterns`; SentencePiece BPE takes the whole text and has none. */
   leftToRight: LeftToRightData | undefined
   /** Token of each of the 256 bytes. */

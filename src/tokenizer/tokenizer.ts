@@ -11,6 +11,7 @@ import type { TokenizerData } from "./model.js"
 import { PairTable } from "./pair-table.js"
 import { SentencePieceEncoder } from "./sentence-piece.js"
 import { SpecialText } from "./special-text.js"
+import { settled } from "./table-memory.js"
 import { TokenKind, Vocabulary } from "./vocabulary.js"
 
 export interface EncodeOptions {
@@ -54,7 +55,7 @@ export class Tokenizer {
    * UnsupportedError for a pattern that cannot be run exactly.
    */
   static fromTiktoken(file: Uint8Array, options?: TiktokenOptions): Tokenizer {
-    return new Tokenizer(readTiktoken(file, options))
+    return new Tokenizer(settled(readTiktoken(file, options)))
   }
 
   /**
@@ -62,12 +63,12 @@ export class Tokenizer {
    * file and UnsupportedError for anything that cannot be done exactly.
    */
   static fromTokenizerJson(json: unknown): Tokenizer {
-    return new Tokenizer(readTokenizerJson(json))
+    return new Tokenizer(settled(readTokenizerJson(json)))
   }
 
   /** The `tokenizer.ggml.*` metadata of a GGUF file, kinds "gpt2" and "llama". Errors as fromTokenizerJson. */
   static fromGguf(metadata: ReadonlyMap<string, unknown>): Tokenizer {
-    return new Tokenizer(readGguf(metadata))
+    return new Tokenizer(settled(readGguf(metadata)))
   }
 
   /** llama2.c's `tokenizer.bin`; the vocabulary size comes from the model. Throws InvalidFileError. */

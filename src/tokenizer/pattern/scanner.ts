@@ -17,7 +17,7 @@ export class Scanner {
     const fail = () => {
       throw new Error("a pattern alone merges nothing")
     }
-    const program = instantiate(this.#memory, {
+    const program = instantiate(this.#memory, false, {
       explore: (_, row, point) => automaton.explore(this.#tables, row, point),
       merge: fail,
       refuse: fail,

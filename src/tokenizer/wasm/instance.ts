@@ -1,7 +1,7 @@
 // The compiled encoder of byte-level BPE and its instances. The program is small enough for browsers to compile it
 // on the spot, so nothing here waits.
 import { UnsupportedError } from "../../errors/index.js"
-import { programBase64 } from "./program.js"
+import { programs } from "./program.js"
 
 /** What wasm/kernels/main.ts exports, with its comments. Addresses stay below 2^31. */
 export interface Program {
@@ -24,13 +24,16 @@ export interface Host {
   refuse(): void
 }
 
-let compiled: WebAssembly.Module | undefined
+const compiled: Partial<Record<keyof typeof programs, WebAssembly.Module>> = {}
 
-/** The program at work in a memory. UnsupportedError where there is no WebAssembly, or the page's policy forbids it. */
-export function instantiate(memory: WebAssembly.Memory, host: Host): Program {
+/** The program at work in a memory, shared or not. UnsupportedError where there is no WebAssembly, or the page's policy forbids it. */
+export function instantiate(memory: WebAssembly.Memory, shared: boolean, host: Host): Program {
+  const variant = shared ? "shared" : "single"
   try {
-    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(programBase64), (char) => char.charCodeAt(0)))
-    const { exports } = new WebAssembly.Instance(compiled, { env: { memory }, host: { ...host } })
+    const module = (compiled[variant] ??= new WebAssembly.Module(
+      Uint8Array.from(atob(programs[variant]), (char) => char.charCodeAt(0)),
+    ))
+    const { exports } = new WebAssembly.Instance(module, { env: { memory }, host: { ...host } })
     return exports as unknown as Program
   } catch (error) {
     throw new UnsupportedError(
