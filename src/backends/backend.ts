@@ -64,6 +64,8 @@ export interface Backend extends GradientOps {
   readonly threads: number
   /** One line for people: what runs, with what features and how many threads. */
   readonly description: string
+  /** Gives back what loading has taken and does not need any more. */
+  trim?(): void
   /** Bytes of memory that the backend holds now. */
   readonly allocatedBytes: number
   /**

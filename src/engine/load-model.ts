@@ -74,10 +74,12 @@ export async function loadFound(
     const known = await packed?.load(backend, options.weights)
     signal?.throwIfAborted()
     if (known) checkContext(options, known.model.config)
-    const kept = known ?? (await loadCheckpoint(() => found.open(), options, { onWeights, onGarbage, signal }, backend))
+    const kept =
+      known ?? (await loadCheckpoint(() => found.open(), options, { onWeights, onGarbage, signal }, backend))
     if (!known) await packed?.save(backend, options.weights, kept)
     const adapters = await loadAdapters(options.adapters, found.folderAt, backend, kept.model)
     onGarbage?.()
+    backend.trim?.()
     const { parts, loaded } = assemble(kept, options, backend)
     if (known) onWeights?.(loaded.info.weightBytes, loaded.info.weightBytes)
     return { parts: { ...parts, adapters }, loaded }

@@ -66,7 +66,7 @@ export const scriptNotLoaded = "the worker's script did not load"
 function nodeWorker({ Worker }: { Worker: typeof NodeWorker }, { name, url }: WorkerOptions): WorkerHandle {
   // Flags of the parent such as --input-type are wrong for a file; V8's flags hold for the whole process anyway.
   // A worker's young generation grows to 48 MB by default and stays there; ours make little garbage.
-  const worker = new Worker(url(), { name, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 4 } })
+  const worker = new Worker(url(), { name, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 2 } })
   let message: (message: unknown) => void = () => {}
   let error: (error: Error) => void = () => {}
   let exit: (code: number) => void = () => {}

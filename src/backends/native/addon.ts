@@ -27,6 +27,8 @@ export interface Addon {
   /** Maps a part of a file to be read; 0 where that fails. It stays when the file is closed. */
   map(machine: Handle, file: number, offset: number, bytes: number): number
   release(machine: Handle, address: number): void
+  /** Gives memory that the process has freed back to the system: the C library keeps it otherwise. */
+  trim(): void
   write(machine: Handle, address: number, values: ArrayBufferView): void
   /** The stretches may overlap. */
   move(machine: Handle, from: number, to: number, bytes: number): void

@@ -109,12 +109,22 @@ export class Machine {
   /** A buffer for rows on their way into a weight; the next call may give the same one. */
   loading(bytes: number): number {
     if (this.#loading.bytes < bytes) {
-      if (this.#loading.bytes > 0) this.addon.release(this.handle, this.#loading.address)
-      this.heldBytes -= this.#loading.bytes
-      this.#loading = { address: 0, bytes: 0 }
+      this.#releaseLoading()
       this.#loading = { address: this.hold(bytes), bytes }
     }
     return this.#loading.address
+  }
+
+  /** Gives back what loading has taken and does not need any more. */
+  trim(): void {
+    this.#releaseLoading()
+    this.addon.trim()
+  }
+
+  #releaseLoading(): void {
+    if (this.#loading.bytes > 0) this.addon.release(this.handle, this.#loading.address)
+    this.heldBytes -= this.#loading.bytes
+    this.#loading = { address: 0, bytes: 0 }
   }
 
   /** Memory of the open scope, or until the backend's end. */

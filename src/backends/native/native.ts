@@ -97,6 +97,10 @@ export class NativeBackend extends NativeGradients implements Backend {
     return this.machine.interrupt
   }
 
+  trim(): void {
+    this.machine.trim()
+  }
+
   get allocatedBytes(): number {
     return this.machine.allocatedBytes
   }

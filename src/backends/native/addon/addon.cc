@@ -272,6 +272,12 @@ napi_value map(napi_env env, napi_callback_info info) {
   return call.make(machine->memory.map(int(call.integer(1)), uint64_t(call.integer(2)), uint64_t(call.integer(3))));
 }
 
+/** trim(): gives memory that the process has freed back to the system. */
+napi_value trim(napi_env env, napi_callback_info info) {
+  trimHeap();
+  return Call(env, info).nothing();
+}
+
 /** release(machine, address): gives back what allocate, reserve or map gave. */
 napi_value release(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -393,7 +399,7 @@ napi_value initialize(napi_env env, napi_value exports) {
   } functions[] = {
       {"create", create},   {"end", end},         {"run", run},
       {"allocate", allocate}, {"reserve", reserve}, {"commit", commit},
-      {"discard", discard}, {"map", map},         {"release", release},
+      {"discard", discard}, {"map", map},         {"release", release}, {"trim", trim},
       {"write", write},     {"read", read}, {"move", move}, {"keep", keep},       {"packedBytes", packedBytes},
       {"packUnits", packUnits}, {"formBytes", formBytes}, {"formUnits", formUnits},
       {"linearUnits", linearUnits}, {"pageBytes", pageBytes},

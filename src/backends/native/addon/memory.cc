@@ -4,8 +4,12 @@
 #error "the addon's memory is written for POSIX systems"
 #endif
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 
@@ -22,6 +26,12 @@ uint64_t pageBytes() {
 uint64_t roundUp(uint64_t value, uint64_t step) { return (value + step - 1) / step * step; }
 
 }  // namespace
+
+void trimHeap() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
 
 Memory::~Memory() {
   for (const auto& entry : stretches_) giveBack(entry.second);

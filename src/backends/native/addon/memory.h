@@ -8,6 +8,9 @@
 
 namespace cria {
 
+/** Gives back what the C library keeps of the memory that was freed in this process, where it can be asked to. */
+void trimHeap();
+
 class Memory {
  public:
   Memory() = default;
