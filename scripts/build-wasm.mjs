@@ -68,9 +68,9 @@ const tokenizer = "src/tokenizer/wasm"
 const result = join(root, tokenizer, "program.ts")
 const programs = {}
 let isNew = !existsSync(result)
-for (const [name, options] of [
-  ["single", []],
-  ["shared", ["--enable=threads", "--sharedMemory", "--maximumMemory=65536"]],
+for (const { name, options } of [
+  { name: "single", options: [] },
+  { name: "shared", options: ["--enable=threads", "--sharedMemory", "--maximumMemory=65536"] },
 ]) {
   const output = join(root, `build/tokenizer/program-${name}.wasm`)
   const made = await compile({
