@@ -24,7 +24,7 @@ async function compile({ entry, sources, options, output }) {
   const hash = createHash("sha256")
     .update(JSON.stringify([version, common, options, sources, contents]))
     .digest("hex")
-  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return false
+  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return
   mkdirSync(dirname(output), { recursive: true })
   let messages = ""
   const stderr = { write: (text) => void (messages += text) }
@@ -37,7 +37,6 @@ async function compile({ entry, sources, options, output }) {
     process.exit(1)
   }
   writeFileSync(stamp, hash)
-  return true
 }
 
 const sourcesIn = (folder) =>
@@ -67,28 +66,23 @@ const mostBytes = 16384
 const tokenizer = "src/tokenizer/wasm"
 const result = join(root, tokenizer, "program.ts")
 const programs = {}
-let isNew = !existsSync(result)
 for (const { name, options } of [
   { name: "single", options: [] },
   { name: "shared", options: ["--enable=threads", "--sharedMemory", "--maximumMemory=65536"] },
 ]) {
   const output = join(root, `build/tokenizer/program-${name}.wasm`)
-  const made = await compile({
+  await compile({
     entry: `${tokenizer}/kernels/main.ts`,
     sources: sourcesIn(`${tokenizer}/kernels`),
     options: ["-O3", "--shrinkLevel=1", "--enable=simd", ...options],
     output,
   })
-  isNew ||= made
   programs[name] = readFileSync(output)
   if (programs[name].length > mostBytes)
     throw new Error(`the tokenizer's program has ${programs[name].length} bytes`)
 }
-if (isNew) {
-  const lines = Object.entries(programs).map(([name, bytes]) => `  ${name}: "${bytes.toString("base64")}",\n`)
-  writeFileSync(
-    result,
-    "// Made by scripts/build-wasm.mjs from kernels/: the program of the byte-level encoder, for a memory of its own and for one\n" +
-      `// that threads share.\nexport const programs = {\n${lines.join("")}}\n`,
-  )
-}
+const lines = Object.entries(programs).map(([name, bytes]) => `  ${name}: "${bytes.toString("base64")}",\n`)
+const text =
+  "// Made by scripts/build-wasm.mjs from kernels/: the program of the byte-level encoder, for a memory of its own and for one\n" +
+  `// that threads share.\nexport const programs = {\n${lines.join("")}}\n`
+if (!existsSync(result) || readFileSync(result, "utf8") !== text) writeFileSync(result, text)

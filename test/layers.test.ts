@@ -57,7 +57,7 @@ const allowed: Record<string, readonly string[]> = {
     "adapters",
   ],
   browser: ["engine", "formats", "platform", "chat", "model", "weights"],
-  server: ["engine", "chat", "tokenizer", "model"],
+  server: ["engine", "chat", "tokenizer", "model", "platform"],
   "ai-sdk": ["engine", "chat"],
   cli: [
     "engine",

@@ -1,8 +1,10 @@
 // The pass of one step through the model: chunks of many sequences as one batch, and of their rows the logits or
 // the hidden states that are wanted.
 import { type AdaptedRows, withAdapter, withRowAdapters } from "../adapters/index.js"
+import type { ModelConfig } from "../model/config.js"
 import { hiddenStates, type RunBlock } from "../model/llama.js"
 import type { Ops } from "../ops/ops.js"
+import type { Tensor } from "../tensor/tensor.js"
 import type { EngineParts } from "./engine.js"
 import type { Chunk } from "./scheduler.js"
 import type { Sequence } from "./sequence.js"
@@ -16,8 +18,8 @@ export interface StepResult {
 
 const none = new Float32Array()
 
-/** A step of more rows than this gives memory back after each block: what the next one uses is in the caches still. */
-const fewRows = 8
+/** A step with more activations than this gives memory back after each block: what the next one uses is in the caches still. */
+const activationBytes = 8 * 2 ** 20
 
 /** Whether something is wanted of this token of a sequence. */
 export const wanted = (sequence: Sequence, index: number): boolean =>
@@ -54,13 +56,16 @@ export async function compute(
   try {
     const batch = { ids, positions, sequences, outputs: Int32Array.from([...logitRows, ...stateRows]) }
     const runBlock: RunBlock | undefined =
-      total <= fewRows
+      activations(model.config, total) <= activationBytes
         ? undefined
         : (block, x_TD) => {
             const inner = backend.scope()
-            const y_TD = block(x_TD)
-            inner.end([y_TD])
-            return y_TD
+            let y_TD: Tensor | undefined
+            try {
+              return (y_TD = block(x_TD))
+            } finally {
+              inner.end(y_TD && [y_TD])
+            }
           }
     const x_RD = hiddenStates(adapted(parts, chunks, total), model, batch, pages, runBlock)
     if (stateRows.length === 0)
@@ -78,6 +83,10 @@ export async function compute(
     scope.end()
   }
 }
+
+/** Bytes that a pass over so many tokens makes, roughly: eight rows of the model's width and four of the feed-forward's. */
+const activations = ({ layers, width, feedForwardWidth }: ModelConfig, tokens: number): number =>
+  4 * tokens * layers * (8 * width + 4 * feedForwardWidth)
 
 /** The operations of a step: with an adapter where all rows have the same one, else with those of some rows each. */
 function adapted({ backend, adapters }: EngineParts, chunks: readonly Chunk[], total: number): Ops {

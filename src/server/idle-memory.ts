@@ -2,6 +2,7 @@
 // it needs room; a server at rest needs none, and would keep all that its busiest minute left behind.
 import type { Server } from "node:http"
 import { getHeapStatistics } from "node:v8"
+import { collectGarbage } from "../platform/index.js"
 
 /** Milliseconds between the end of a request and the look at the heap. */
 const rest = 5000
@@ -16,7 +17,8 @@ export function collectWhenIdle(server: Server): void {
   const look = () => {
     timer = undefined
     if (running > 0 || getHeapStatistics().total_heap_size < settled + slack) return
-    void collectGarbage().then(() => (settled = getHeapStatistics().total_heap_size))
+    collectGarbage()
+    settled = getHeapStatistics().total_heap_size
   }
   server.on("request", (_, response) => {
     running++
@@ -26,14 +28,4 @@ export function collectWhenIdle(server: Server): void {
     })
   })
   server.once("close", () => clearTimeout(timer))
-}
-
-/** A whole collection, which takes some ten milliseconds; none where this Node was built without an inspector. */
-async function collectGarbage(): Promise<void> {
-  const inspector = await import("node:inspector").catch(() => undefined)
-  if (!inspector) return
-  const session = new inspector.Session()
-  session.connect()
-  await new Promise<void>((resolve) => session.post("HeapProfiler.collectGarbage", () => resolve()))
-  session.disconnect()
 }
