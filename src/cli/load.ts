@@ -27,7 +27,7 @@ export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): 
     lifetime.defer(() => llama.dispose())
     progress.end()
     // What it took to start the program; from now on this thread makes little.
-    collectGarbage()
+    await collectGarbage()
     if (flags.verbose) {
       const { info } = llama
       const seconds = duration((performance.now() - start) / 1000)

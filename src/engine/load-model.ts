@@ -19,7 +19,7 @@ import type { EngineOptions } from "./load-options.js"
 export interface LoadHooks {
   onWeights?: (loaded: number, total: number) => void
   /** Called where a load has left much garbage: a thread of our own collects it before the weights take memory. */
-  onGarbage?: () => void
+  onGarbage?: () => Promise<void>
   signal?: AbortSignal
 }
 
@@ -78,7 +78,7 @@ export async function loadFound(
       known ?? (await loadCheckpoint(() => found.open(), options, { onWeights, onGarbage, signal }, backend))
     if (!known) await packed?.save(backend, options.weights, kept)
     const adapters = await loadAdapters(options.adapters, found.folderAt, backend, kept.model)
-    onGarbage?.()
+    await onGarbage?.()
     backend.trim?.()
     const { parts, loaded } = assemble(kept, options, backend)
     if (known) onWeights?.(loaded.info.weightBytes, loaded.info.weightBytes)
@@ -102,7 +102,7 @@ async function loadCheckpoint(
     const { config } = await layoutOf(checkpoint) // refuses what cannot work before memory is taken
     checkContext(options, config)
     const tokenizer = readTokenizer(checkpoint)
-    onGarbage?.()
+    await onGarbage?.()
     const model = await loadModel(checkpoint, backend, {
       weights: options.weights,
       onProgress: onWeights,

@@ -17,8 +17,7 @@ export function collectWhenIdle(server: Server): void {
   const look = () => {
     timer = undefined
     if (running > 0 || getHeapStatistics().total_heap_size < settled + slack) return
-    collectGarbage()
-    settled = getHeapStatistics().total_heap_size
+    void collectGarbage().then(() => (settled = getHeapStatistics().total_heap_size))
   }
   server.on("request", (_, response) => {
     running++

@@ -26,6 +26,7 @@ export class ByteLevelEncoder implements StretchEncoder {
   readonly #merger: Merger
   readonly #automata: readonly Automaton[]
   readonly #utf8 = new TextEncoder()
+  #utf8Bytes: Uint8Array | undefined
   #run: Run | undefined
 
   /** The data's patterns are applied one after the other, each to the pieces of the one before. */
@@ -40,7 +41,13 @@ export class ByteLevelEncoder implements StretchEncoder {
     let held = 0
     for (let taken = 0, isLast = false; !isLast; ) {
       if (run.shared && run.isFull(held)) run = run.apart(held)
-      const { read, written } = this.#utf8.encodeInto(taken === 0 ? text : text.slice(taken), run.room(held))
+      const room = run.room(held)
+      // Browsers encode into memory that is not shared alone.
+      const into = run.shared
+        ? (this.#utf8Bytes ??= new Uint8Array(firstWindow)).subarray(0, room.length)
+        : room
+      const { read, written } = this.#utf8.encodeInto(taken === 0 ? text : text.slice(taken), into)
+      if (into !== room) room.set(into.subarray(0, written))
       taken += read
       isLast = taken === text.length
       held = run.encode(held + written, isLast, out)
