@@ -10,7 +10,7 @@ import type { Context } from "./context.js"
 import { UsageError } from "./failure.js"
 import { bytes, count, duration, oneLine, table } from "./format.js"
 import { openSource } from "./model-source.js"
-import { numberIn, repeated } from "./options.js"
+import { backendOption, fieldOption, numberIn, repeated, separatorOption } from "./options.js"
 import { startProgress } from "./progress.js"
 
 interface Flags {
@@ -53,17 +53,9 @@ export function addEval(program: Command, context: Context): void {
         "longest text at once (default: the model's context, at most 1024)",
       ).argParser(numberIn({ min: 2, max: 131_072, whole: true })),
     )
-    .addOption(
-      new Option("--backend <name>", "what computes")
-        .choices(["auto", "native", "wasm", "reference"])
-        .default("auto"),
-    )
-    .option(
-      "--separator <line>",
-      'the line between documents of .txt files; "" makes every line one',
-      "<|doc|>",
-    )
-    .option("--field <name>", "the field of .jsonl files that holds the text", "text")
+    .addOption(backendOption())
+    .addOption(separatorOption())
+    .addOption(fieldOption())
     .option(
       "--write <file>",
       "put the table into a file for cria card, in the place of one with the same title",

@@ -74,11 +74,7 @@ export const addModelFlags = (command: Command): Command =>
 /** What the engine is told, whichever model it loads. */
 export function addEngineFlags(command: Command): Command {
   return command
-    .addOption(
-      new Option("--backend <name>", "what computes")
-        .choices(["auto", "native", "wasm", "reference"])
-        .default("auto"),
-    )
+    .addOption(backendOption())
     .addOption(threadsOption())
     .addOption(contextOption())
     .addOption(
@@ -89,6 +85,21 @@ export function addEngineFlags(command: Command): Command {
     .addOption(new Option("--no-packed-cache", "do not keep packed weights on disk for a faster next start"))
     .addOption(verboseOption())
 }
+
+export const backendOption = (): Option =>
+  new Option("--backend <name>", "what computes")
+    .choices(["auto", "native", "wasm", "reference"])
+    .default("auto")
+
+/** How texts lie in files. */
+export const separatorOption = (): Option =>
+  new Option(
+    "--separator <line>",
+    'the line between documents of .txt files; "" makes every line one',
+  ).default("<|doc|>")
+
+export const fieldOption = (): Option =>
+  new Option("--field <name>", "the field of .jsonl files that holds the text").default("text")
 
 export const modelOption = (): Option =>
   new Option(

@@ -8,7 +8,7 @@ import type { ModelConfig } from "../model/config.js"
 import type { Context } from "./context.js"
 import { UsageError } from "./failure.js"
 import { count, duration, oneLine, parameters, table } from "./format.js"
-import { numberIn, repeated } from "./options.js"
+import { backendOption, fieldOption, numberIn, repeated, separatorOption } from "./options.js"
 import { openSource } from "./model-source.js"
 import { startProgress } from "./progress.js"
 
@@ -65,17 +65,9 @@ export function addPrune(program: Command, context: Context): void {
         "kind of the new weights (default: that of the model, bf16 where it is quantized)",
       ).choices(["f32", "bf16", "f16"]),
     )
-    .addOption(
-      new Option("--backend <name>", "what computes")
-        .choices(["auto", "native", "wasm", "reference"])
-        .default("auto"),
-    )
-    .option(
-      "--separator <line>",
-      'the line between documents of .txt files; "" makes every line one',
-      "<|doc|>",
-    )
-    .option("--field <name>", "the field of .jsonl files that holds the text", "text")
+    .addOption(backendOption())
+    .addOption(separatorOption())
+    .addOption(fieldOption())
     .option("--force", "replace the model that is there")
     .option("--json", "print one JSON object with what was measured and kept")
     .addHelpText(

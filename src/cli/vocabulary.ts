@@ -7,7 +7,7 @@ import { InvalidOptionError } from "../errors/index.js"
 import type { PreTokenizer } from "../tokenizer/index.js"
 import type { Context } from "./context.js"
 import { bytes, count, duration, oneLine, table } from "./format.js"
-import { numberIn } from "./options.js"
+import { fieldOption, numberIn, separatorOption } from "./options.js"
 import { startProgress } from "./progress.js"
 
 interface Flags {
@@ -71,12 +71,8 @@ export function addVocabulary(program: Command, context: Context): void {
         .default(8)
         .argParser(whole(0, 245)),
     )
-    .option(
-      "--separator <line>",
-      'the line between documents of .txt files; "" makes every line one',
-      "<|doc|>",
-    )
-    .option("--field <name>", "the field of .jsonl files that holds the text", "text")
+    .addOption(separatorOption())
+    .addOption(fieldOption())
     .option("--force", "replace the tokenizer that is there")
     .option("--json", "print one JSON object about what was made")
     .addHelpText(
