@@ -1,6 +1,6 @@
 // Adapters in the format of Hugging Face's PEFT: adapter_config.json beside adapter_model.safetensors. What that format can
 // say beyond plain LoRA is refused, never left out silently.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidFileError, UnsupportedError } from "../errors/index.js"
 import { readBytes } from "../formats/byte-source.js"
 import type { ModelFolder } from "../formats/folder.js"

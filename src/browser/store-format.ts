@@ -1,6 +1,6 @@
 // How a kept model lies in the origin's private file system: a folder of its files with a manifest, which alone says
 // what is whole. Written by the worker, read by both sides.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidOptionError } from "../errors/index.js"
 
 export const rootName = "cria-models"

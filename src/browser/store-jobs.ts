@@ -1,5 +1,5 @@
 // What the store has its worker do, and what the worker tells: plain data.
-import { z } from "zod"
+import * as z from "zod"
 import type { ErrorData } from "../engine/error-data.js"
 import { manifest } from "./store-format.js"
 

@@ -1,5 +1,5 @@
 // A model's source as plain data that a page can send to its engine's worker.
-import { z } from "zod"
+import * as z from "zod"
 
 export const wireSource = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("url"), url: z.string() }),

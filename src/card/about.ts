@@ -1,5 +1,5 @@
 // The part of a model card that only people know: what the model is for, what went into it, under which licence.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidFileError } from "../errors/index.js"
 
 const line = z.string().min(1).max(5000)

@@ -2,7 +2,7 @@
 // to stage (Node only). Model cards are written from it.
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { z } from "zod"
+import * as z from "zod"
 import { energyReportSchema } from "../energy/index.js"
 import { InvalidFileError } from "../errors/index.js"
 import { writeFileAtomically } from "../formats/write-file.js"

@@ -1,5 +1,5 @@
 // From a conversation to token ids: picks the model's own template or the built-in format.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidOptionError, UnsupportedError } from "../errors/index.js"
 import { llama3Parts } from "./llama3.js"
 import { checkMessages, checkTools, type Message, type Tool } from "./messages.js"

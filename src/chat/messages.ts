@@ -1,6 +1,6 @@
 // The conversation as a caller writes it: messages, tools and tool calls, checked at the boundary.
 // Knows nothing of tokens or of any prompt format.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidOptionError } from "../errors/index.js"
 
 /** A value that JSON can hold. */

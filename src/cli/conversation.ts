@@ -1,5 +1,5 @@
 // What was said in a chat, and how it is kept in a file. Knows neither terminal nor model.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidFileError } from "../errors/index.js"
 import { type SamplingName, samplingNames } from "./options.js"
 

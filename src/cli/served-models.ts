@@ -2,7 +2,6 @@
 import { basename } from "node:path"
 import type { ModelEntry } from "../server/index.js"
 import type { Context } from "./context.js"
-import { describeModel } from "./describe-model.js"
 import { UsageError } from "./failure.js"
 import { oneLine } from "./format.js"
 import type { ModelFlags } from "./options.js"
@@ -100,6 +99,7 @@ async function memoryOf(source: string, flags: EngineFlags): Promise<number | un
   const { openCheckpoint } = await import("../formats/node.js")
   const checkpoint = await openCheckpoint(path)
   try {
+    const { describeModel } = await import("./describe-model.js")
     const { memory, config } = await describeModel(checkpoint, flags.weights, flags.contextLength)
     const context = flags.contextLength ?? Math.max(config.contextLength, 16_384)
     const cache = memory.cacheBytesPerToken * context

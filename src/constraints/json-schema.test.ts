@@ -3,7 +3,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js"
 import addFormats from "ajv-formats"
 import { describe, expect, test } from "vitest"
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidOptionError } from "../errors/index.js"
 import { formatPatterns } from "./formats.js"
 import { compileConstraint } from "./index.js"

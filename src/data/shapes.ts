@@ -1,6 +1,6 @@
 // The shapes in which people keep conversations and preferences as JSON, brought into ours: messages (OpenAI),
 // prompt/completion and prompt/chosen/rejected (TRL), conversations (ShareGPT), instruction/input/output (Alpaca).
-import { z } from "zod"
+import * as z from "zod"
 import { checkMessages, checkTools, type Message, type Tool } from "../chat/index.js"
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
 import { isRecord } from "../formats/json.js"

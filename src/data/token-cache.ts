@@ -1,7 +1,7 @@
 // Records of tokens in one file: tokenized once, then read by ranges (Node only). Layout, little-endian: every token as
 // 32 bits (the id, and in the highest bit whether the loss counts it), the length of every sequence as 32 bits, a
 // trailer of JSON, its length as 32 bits, a magic word.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidFileError } from "../errors/index.js"
 import { type ByteSource, readBytes } from "../formats/byte-source.js"
 import { fileSource } from "../formats/file-source.js"

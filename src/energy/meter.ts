@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises"
 import { cpus } from "node:os"
 import { join } from "node:path"
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidFileError } from "../errors/index.js"
 import { writeFileAtomically } from "../formats/write-file.js"
 import { type EmissionFactor, type Footprint, footprint, worldGrid } from "./factors.js"

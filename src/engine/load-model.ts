@@ -1,5 +1,5 @@
 // From an open checkpoint to everything an engine works with: backend, weights, cache, tokenizer.
-import { z } from "zod"
+import * as z from "zod"
 import { createBackend, type Backend } from "../backends/index.js"
 import { chatFormatOf } from "../chat/index.js"
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"

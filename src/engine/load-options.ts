@@ -1,5 +1,5 @@
 // What a caller may say about how a model is to be loaded.
-import { z } from "zod"
+import * as z from "zod"
 import type { BackendName } from "../backends/backend.js"
 import { InvalidOptionError } from "../errors/index.js"
 import { weightKinds, type WeightKind } from "../weights/kind.js"

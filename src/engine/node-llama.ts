@@ -6,7 +6,7 @@ import { localLink } from "./local-link.js"
 import { workerLink } from "./worker-link.js"
 
 const spawn = (): WorkerHandle =>
-  spawnWorker({ name: "cria-engine", url: () => new URL("./worker.js", import.meta.url) })
+  spawnWorker({ name: "cria-engine", url: () => new URL("../node/worker.js", import.meta.url) })
 
 export class Llama extends LoadedLlama {
   /**
@@ -21,9 +21,10 @@ export class Llama extends LoadedLlama {
     const { onProgress, signal, inProcess, token, revision, ...engine } = checkLoadOptions(options)
     signal?.throwIfAborted()
     const { resolveSource } = await import("./source.js")
-    const path = await resolveSource(source, { token, revision, signal, onProgress })
     const settings = engineOptions.parse(engine)
-    const open = inProcess ? localLink(inThisThread(path, settings)) : workerLink(spawn, path, settings)
+    const path = resolveSource(source, { token, revision, signal, onProgress })
+    // The worker starts while the model is looked for.
+    const open = inProcess ? localLink(inThisThread(await path, settings)) : workerLink(spawn, path, settings)
     return Llama.open(open, { onProgress, signal })
   }
 }

@@ -1,6 +1,6 @@
 // The words of the public interface: what a caller may ask of a model and what comes back. Validated at the
 // boundary, then passed between threads as plain data.
-import { z } from "zod"
+import * as z from "zod"
 import type { ToolCall, ToolCallDelta } from "../chat/index.js"
 import type { ConstraintOptions } from "../constraints/index.js"
 import { InvalidOptionError } from "../errors/index.js"

@@ -1,6 +1,6 @@
 // What the calling thread and the engine say to each other: plain data only, fit for structured clone. The engine
 // checks every request before it acts on it; what it answers it made itself.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidOptionError } from "../errors/index.js"
 import { longestConstraint } from "./constrain.js"
 import type { ErrorData } from "./error-data.js"

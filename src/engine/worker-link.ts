@@ -9,7 +9,10 @@ import type { FromWorker } from "./worker-messages.js"
 /** Milliseconds that an engine has to free what it holds before its thread is ended under it. */
 const patience = 1000
 
-/** Loads a model in the worker that `spawn` starts; `source` is for that worker to understand, plain data. */
+/**
+ * Loads a model in the worker that `spawn` starts; `source` (which may still be on its way) is for that worker to
+ * understand, plain data.
+ */
 export const workerLink =
   (spawn: () => WorkerHandle, source: unknown, options: EngineOptions): OpenLink =>
   async (handlers, { onProgress, signal }) => {
@@ -27,7 +30,7 @@ export const workerLink =
           } else if (message.type === "failed") reject(fromErrorData(message.error))
           else if (message.type === "loaded") resolve(ready(worker, message.loaded, handlers))
         })
-        worker.post({ type: "load", source, options })
+        Promise.resolve(source).then((named) => worker.post({ type: "load", source: named, options }), reject)
       })
     } catch (error) {
       await worker.terminate()

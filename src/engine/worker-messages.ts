@@ -1,5 +1,5 @@
 // What a worker and the thread that started it say to each other beside commands and events.
-import { z } from "zod"
+import * as z from "zod"
 import type { ErrorData } from "./error-data.js"
 import type { LoadedModel } from "./link.js"
 import type { EngineEvent } from "./protocol.js"

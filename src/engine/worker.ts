@@ -1,5 +1,5 @@
 // The engine's own thread in Node: opens models from the disk.
-import { z } from "zod"
+import * as z from "zod"
 import { workerPort } from "../platform/index.js"
 import { findModel } from "./open-model.js"
 import { serveEngine } from "./serve-engine.js"

@@ -2,7 +2,7 @@
 // never changed. Manifests and names are treated as hostile.
 import { open, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { z } from "zod"
+import * as z from "zod"
 import { boundedRead, readTree } from "./cache.js"
 import { ggufSets } from "./choose-files.js"
 import { type ModelList, newest } from "./local-model.js"

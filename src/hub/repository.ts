@@ -1,6 +1,6 @@
 // What a hub says of a model: the commit behind a revision and the files of that commit with their checksums.
 // Does not download files and does not choose among them.
-import { z } from "zod"
+import * as z from "zod"
 import { HubError } from "../errors/index.js"
 import type { HubConnection, Subject } from "./http.js"
 import { getJson } from "./http.js"

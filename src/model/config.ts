@@ -1,5 +1,5 @@
 // The numbers of a Llama 3.2 model, and how to read them from each kind of checkpoint.
-import { z } from "zod"
+import * as z from "zod"
 import { InvalidFileError, UnsupportedError } from "../errors/index.js"
 
 /** Scaling of rotary frequencies as Llama 3.1 introduced it; see `rope.ts`. */

@@ -1,5 +1,5 @@
 // The OpenAPI 3.1 document, made from the table of routes and the very schemas that check the bodies.
-import { z } from "zod"
+import * as z from "zod"
 import type { Route } from "./routes.js"
 
 const statuses: Readonly<Record<string, string>> = {

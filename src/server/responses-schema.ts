@@ -1,5 +1,5 @@
 // The request of /v1/responses and its items, as OpenAI's API has them.
-import { z } from "zod"
+import * as z from "zod"
 import {
   functionName,
   jsonObject,

@@ -1,6 +1,6 @@
 // The requests of chat, completions and embeddings as OpenAI's API has them: one definition that checks them and
 // that the OpenAPI document is made from. Fields that are not named here are ignored.
-import { z } from "zod"
+import * as z from "zod"
 
 /** Fields that a client may leave out or send as null. */
 const integer = (min: number, max: number) => z.number().int().min(min).max(max)

@@ -1,7 +1,7 @@
 // The folder of a run (Node only): checkpoints that are whole or absent, the log of metrics, the final model.
 import { mkdir, open, readdir, readFile, stat, truncate } from "node:fs/promises"
 import { join } from "node:path"
-import { z } from "zod"
+import * as z from "zod"
 import { CriaError, InvalidFileError, StorageFullError } from "../errors/index.js"
 import { fileSource } from "../formats/file-source.js"
 import { openSafetensors } from "../formats/safetensors.js"

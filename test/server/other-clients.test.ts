@@ -7,7 +7,7 @@ import { embed, generateText, stepCountIs, streamText, tool } from "ai"
 import { createHandler } from "cria/server"
 import { listen } from "cria/server/node"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { z } from "zod"
+import * as z from "zod"
 import { eventually, runServer, type RunningServer } from "./running-server.js"
 import { scripted } from "./scripted-model.js"
 

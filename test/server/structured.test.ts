@@ -6,7 +6,7 @@ import OpenAI from "openai"
 import { zodResponseFormat } from "openai/helpers/zod"
 import type { ChatCompletionChunk, ChatCompletionTool } from "openai/resources/chat/completions"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { z } from "zod"
+import * as z from "zod"
 import { post, processorTime, runServer, type RunningServer } from "./running-server.js"
 
 let server: RunningServer
