@@ -55,7 +55,7 @@ const contenders = [
     name: "cria",
     command: values.node,
     args: [
-      here("../dist/cli/main.js"),
+      here("../dist/node/cli.js"),
       "bench",
       "--model",
       model,

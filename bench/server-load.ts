@@ -183,7 +183,7 @@ async function timed(pid: number, run: () => Promise<number>): Promise<Turn> {
 
 /** The engine in this process, given `count` requests, so many at a time as the server runs. */
 async function engineAlone(): Promise<(count: number, length?: number) => Promise<number>> {
-  const { Llama } = (await import(new URL("../dist/index.js", import.meta.url).href)) as typeof cria
+  const { Llama } = (await import(new URL("../dist/node/index.js", import.meta.url).href)) as typeof cria
   const llama = await Llama.load(model, { threads })
   return async (count, length = tokens) => {
     let next = 0
@@ -201,7 +201,7 @@ async function engineAlone(): Promise<(count: number, length?: number) => Promis
 }
 
 async function startServer(): Promise<{ child: ChildProcess; url: URL }> {
-  const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url))
+  const main = fileURLToPath(new URL("../dist/node/cli.js", import.meta.url))
   const options =
     `--threads ${threads} --max-running ${running} --max-queue ${connections} --port 0 --json`.split(" ")
   const child = spawn(process.execPath, [main, "serve", "--model", `m=${model}`, ...options], {

@@ -9,7 +9,9 @@ import { build } from "esbuild"
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, "dist")
 const output = join(dist, "node")
-const { exports, dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+const { exports, dependencies, peerDependencies } = JSON.parse(
+  readFileSync(join(root, "package.json"), "utf8"),
+)
 
 const faces = Object.values(exports).filter((face) => face.node)
 const entries = Object.fromEntries(

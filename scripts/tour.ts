@@ -27,7 +27,7 @@ async function cria(...words: string[]): Promise<string> {
   console.log(
     `\n[${elapsed()}] $ cria ${words.map((word) => (/[\s*]/.test(word) ? `"${word}"` : word)).join(" ")}`,
   )
-  const command = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url))
+  const command = fileURLToPath(new URL("../dist/node/cli.js", import.meta.url))
   const child = spawn(process.execPath, [command, ...words], {
     cwd: folder,
     stdio: ["ignore", "pipe", "inherit"],

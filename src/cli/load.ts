@@ -8,6 +8,8 @@ import type { ModelFlags } from "./options.js"
 import { startProgress } from "./progress.js"
 
 export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): Promise<Llama> {
+  const { startEngineThread } = await import("../engine/engine-thread.js")
+  startEngineThread()
   const { Llama } = await import("../engine/node-llama.js")
   const start = performance.now()
   const progress = startProgress(err)
@@ -26,8 +28,8 @@ export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): 
     })
     lifetime.defer(() => llama.dispose())
     progress.end()
-    // What it took to start the program; from now on this thread makes little.
-    await collectGarbage()
+    // What it took to start the program; from now on this thread makes little. First the caller may ask for an answer.
+    setImmediate(() => void collectGarbage())
     if (flags.verbose) {
       const { info } = llama
       const seconds = duration((performance.now() - start) / 1000)

@@ -78,7 +78,7 @@ export async function loadFound(
       known ?? (await loadCheckpoint(() => found.open(), options, { onWeights, onGarbage, signal }, backend))
     if (!known) await packed?.save(backend, options.weights, kept)
     const adapters = await loadAdapters(options.adapters, found.folderAt, backend, kept.model)
-    await onGarbage?.()
+    if (!known) await onGarbage?.()
     backend.trim?.()
     const { parts, loaded } = assemble(kept, options, backend)
     if (known) onWeights?.(loaded.info.weightBytes, loaded.info.weightBytes)

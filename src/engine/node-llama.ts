@@ -1,12 +1,9 @@
 // Llama in Node: models come from this disk, or from a hub to this disk.
-import { spawnWorker, type WorkerHandle } from "../platform/index.js"
+import { takeEngineThread } from "./engine-thread.js"
 import { Llama as LoadedLlama } from "./llama.js"
 import { checkLoadOptions, engineOptions, type LoadOptions } from "./load-options.js"
 import { localLink } from "./local-link.js"
 import { workerLink } from "./worker-link.js"
-
-const spawn = (): WorkerHandle =>
-  spawnWorker({ name: "cria-engine", url: () => new URL("../node/worker.js", import.meta.url) })
 
 export class Llama extends LoadedLlama {
   /**
@@ -24,7 +21,9 @@ export class Llama extends LoadedLlama {
     const settings = engineOptions.parse(engine)
     const path = resolveSource(source, { token, revision, signal, onProgress })
     // The worker starts while the model is looked for.
-    const open = inProcess ? localLink(inThisThread(await path, settings)) : workerLink(spawn, path, settings)
+    const open = inProcess
+      ? localLink(inThisThread(await path, settings))
+      : workerLink(takeEngineThread, path, settings)
     return Llama.open(open, { onProgress, signal })
   }
 }

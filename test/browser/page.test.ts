@@ -266,7 +266,7 @@ describe("against the server", () => {
 
 test("a stranger's start: the command without a word opens on a page that answers", async (context) => {
   needBrowser(context)
-  const child = spawn(process.execPath, [join(root, "dist/cli/main.js"), "serve", "--port", "0"], {
+  const child = spawn(process.execPath, [join(root, "dist/node/cli.js"), "serve", "--port", "0"], {
     env: { ...process.env, CRIA_MODEL: "", CRIA_API_KEY: "" },
     stdio: ["ignore", "pipe", "inherit"],
   })

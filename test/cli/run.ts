@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-export const command = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
+export const command = fileURLToPath(new URL("../../dist/node/cli.js", import.meta.url))
 export const stories = fileURLToPath(new URL("../../../shared/reference/stories260K", import.meta.url))
 export const tinyLlama = fileURLToPath(new URL("../goldens/tiny-llama", import.meta.url))
 

@@ -9,7 +9,7 @@ import { Llama } from "cria"
 import { makeAdapter } from "../random-adapter.js"
 import { makeChatModel } from "./chat-model.js"
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
+const main = fileURLToPath(new URL("../../dist/node/cli.js", import.meta.url))
 let folder: string
 let model: string
 const children: ChildProcess[] = []

@@ -109,7 +109,7 @@ const resident = ({ pid }: ChildProcess): number =>
 
 test("a server of its own, 200 connections, 32 answers at a time: its memory is back at the start", async (context) => {
   if (platform() !== "linux") context.skip("the memory of a process is read as Linux tells it")
-  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
+  const main = fileURLToPath(new URL("../../dist/node/cli.js", import.meta.url))
   const options = "--port 0 --json --threads 1 --max-running 32 --max-queue 200 --model demo=default".split(
     " ",
   )
