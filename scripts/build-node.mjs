@@ -14,20 +14,31 @@ const { exports, dependencies, peerDependencies } = JSON.parse(
 )
 
 const faces = Object.values(exports).filter((face) => face.node)
-const entries = Object.fromEntries(
-  faces.map(({ node, default: source }) => [node.match(/\.\/dist\/node\/(.+)\.js$/)[1], join(root, source)]),
-)
+const entries = {
+  ...Object.fromEntries(
+    faces.map(({ node, default: source }) => [
+      node.match(/\.\/dist\/node\/(.+)\.js$/)[1],
+      join(root, source),
+    ]),
+  ),
+  cli: join(dist, "cli/main.js"),
+  worker: join(dist, "engine/worker.js"),
+}
 
-/** A bundled module finds what lies beside its file from there, not from the bundle. */
+/** What a bundled module asks for beside its file lies there, not beside the bundle; what is an entry is in the bundle. */
 const addresses = {
   name: "addresses",
   setup({ onLoad }) {
     onLoad({ filter: /\.js$/ }, ({ path }) => {
       if (!path.startsWith(dist + sep)) return undefined
-      const file = relative(output, path).replaceAll(sep, "/")
+      const here = `new URL(${JSON.stringify(relative(output, path).replaceAll(sep, "/"))}, import.meta.url).href`
       const contents = readFileSync(path, "utf8").replaceAll(
-        "import.meta.url",
-        `new URL(${JSON.stringify(file)}, import.meta.url).href`,
+        /(new URL\("(\.[^"]+)", )?import\.meta\.url/g,
+        (_, asked, file) => {
+          if (!asked) return here
+          const entry = Object.keys(entries).find((name) => entries[name] === join(dirname(path), file))
+          return entry ? `new URL("./${entry}.js", import.meta.url` : asked + here
+        },
       )
       return { contents, loader: "js" }
     })
@@ -36,7 +47,7 @@ const addresses = {
 
 rmSync(output, { recursive: true, force: true })
 await build({
-  entryPoints: { ...entries, cli: join(dist, "cli/main.js"), worker: join(dist, "engine/worker.js") },
+  entryPoints: entries,
   outdir: output,
   bundle: true,
   splitting: true,

@@ -25,4 +25,4 @@ export function takeEngineThread(): WorkerHandle {
 }
 
 const spawn = (): WorkerHandle =>
-  spawnWorker({ name: "cria-engine", url: () => new URL("../node/worker.js", import.meta.url) })
+  spawnWorker({ name: "cria-engine", url: () => new URL("./worker.js", import.meta.url) })
