@@ -7,6 +7,7 @@ import type { Checkpoint } from "../formats/checkpoint.js"
 import { openCheckpoint } from "../formats/disk-folder.js"
 import type { ModelConfig } from "../model/config.js"
 import { exportTokenizerJson, Tokenizer } from "../tokenizer/index.js"
+import { buildInductionHeads } from "./induction-heads.js"
 import type { ModelFiles } from "./model-folder.js"
 import { type ModelValues, newModelValues, readModelValues } from "./model-values.js"
 import type { Recipe } from "./recipe/schema.js"
@@ -49,6 +50,7 @@ export async function newModel(wanted: NewModel, seed: number, folder: string): 
       : await readFile(resolve(folder, wanted.chatTemplate), "utf8")
   const config = configOf(wanted, tokenizer)
   const values = newModelValues(config, wanted.deviation, seed)
+  if (wanted.inductionHeads) buildInductionHeads(values, config, wanted.deviation, seed)
   return { files: { config, tokenizer: text, chatTemplate }, values, tokenizer }
 }
 

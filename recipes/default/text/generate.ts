@@ -2,8 +2,8 @@
 //
 //   npx tsx recipes/default/text/generate.ts OUT [--seed 1] [--scale 1] [--only chat|text]
 //
-// OUT/stories.<language>.txt and OUT/everyday.<language>.txt (documents between lines `<|doc|>`), OUT/chat.jsonl
-// (messages, tools), OUT/preferences.jsonl (prompt, chosen, rejected), OUT/sampling.jsonl (prompts with checks, for
+// OUT/stories.<language>.txt, OUT/everyday.<language>.txt and OUT/repetitions/<language>.txt (documents between lines
+// `<|doc|>`), OUT/chat.jsonl (messages, tools), OUT/preferences.jsonl (prompt, chosen, rejected), OUT/sampling.jsonl (prompts with checks, for
 // rejection sampling) and OUT/held-out.jsonl (prompts with checks that are in none of the others). The same seed gives
 // the same bytes.
 import { createHash } from "node:crypto"
@@ -14,12 +14,14 @@ import { conversations, examplesOf, kinds, roomOf } from "./chat.js"
 import { languageCodes } from "./language.js"
 import { preferencesOf } from "./preferences.js"
 import { Random } from "./random.js"
+import { repetition, wordsOf } from "./repetitions.js"
 import { everydayText, storyText } from "./stories.js"
 import type { Example } from "./tasks/example.js"
 
 const counts = {
   stories: 1100,
   everyday: 2600,
+  repetitions: 2000,
   chat: 450,
   conversations: 7000,
   preferences: 60,
@@ -43,7 +45,7 @@ if (folder === undefined || !(scale > 0)) {
 const { seed } = values
 const many = (count: number) => Math.max(1, Math.round(count * scale))
 
-await mkdir(folder, { recursive: true })
+await mkdir(join(folder, "repetitions"), { recursive: true })
 async function write(name: string, text: string): Promise<void> {
   const path = join(folder, name)
   await writeFile(`${path}.part`, text)
@@ -59,13 +61,16 @@ const documents = (list: readonly string[]) => `${[...new Set(list)].join("\n<|d
 
 for (const code of languageCodes) {
   const room = roomOf(code, new Random(`${seed} text ${code}`), false)
+  const stories = Array.from({ length: many(counts.stories) }, () => storyText(room))
+  const everyday = Array.from({ length: many(counts.everyday) }, () => everydayText(room))
+  await write(`stories.${code}.txt`, documents(stories))
+  await write(`everyday.${code}.txt`, documents(everyday))
+  const chance = new Random(`${seed} repetitions ${code}`)
+  const words = wordsOf(code, [...stories, ...everyday], chance)
+  // a folder of their own: the vocabulary does not learn from them
   await write(
-    `stories.${code}.txt`,
-    documents(Array.from({ length: many(counts.stories) }, () => storyText(room))),
-  )
-  await write(
-    `everyday.${code}.txt`,
-    documents(Array.from({ length: many(counts.everyday) }, () => everydayText(room))),
+    `repetitions/${code}.txt`,
+    documents(Array.from({ length: many(counts.repetitions) }, () => repetition(code, words, chance))),
   )
 }
 

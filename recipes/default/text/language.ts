@@ -52,6 +52,8 @@ export interface Language {
   readonly systems: readonly string[]
   readonly talk: readonly Pair[]
   readonly identity: readonly Pair[]
+  /** Asks for the text t once more. */
+  readonly repeatAsk: readonly string[]
   /** Asks for the name h that was told before. */
   readonly recall: Pair
   readonly unknown: { readonly questions: readonly string[]; readonly answers: readonly string[] }

@@ -26,6 +26,8 @@ const newModel = z.strictObject({
   tiedEmbeddings: z.boolean().default(true),
   /** Standard deviation of the initial weights; those that write into the residual stream are divided by sqrt(2 layers). */
   deviation: z.number().positive().max(1).default(0.02),
+  /** Whether the first two layers begin with heads that copy what followed the same token earlier: for small runs. */
+  inductionHeads: z.boolean().default(false),
   /** A Jinja chat template to ship with the model. Default: the built-in format of Llama 3.2. */
   chatTemplate: path.optional(),
 })

@@ -480,6 +480,7 @@ export const de: Language = {
       "Ich wurde mit offenen Texten in neun Sprachen trainiert und mit einfachen Beispielen, die das Cria-Projekt für mich geschrieben hat.",
     ],
   ],
+  repeatAsk: ["Wiederhole: {t}", "Sprich mir nach: {t}", "Bitte wiederhole das: {t}"],
   recall: ["[Wie heiße ich|Weißt du meinen Namen|Was ist mein Name]?", "Du heißt {h}."],
   unknown: {
     questions: [

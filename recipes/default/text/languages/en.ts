@@ -477,6 +477,7 @@ export const en: Language = {
       "I was trained on open text in nine languages, and on simple examples written for me by the Cria project.",
     ],
   ],
+  repeatAsk: ["Repeat: {t}", "Say after me: {t}", "Please repeat this: {t}"],
   recall: ["[What is my name|Do you know my name|What am I called]?", "Your name is {h}."],
   unknown: {
     questions: [

@@ -473,6 +473,7 @@ export const es: Language = {
       "Fui entrenado con textos libres en nueve idiomas y con ejemplos sencillos que el proyecto Cria escribió para mí.",
     ],
   ],
+  repeatAsk: ["Repite: {t}", "Repite después de mí: {t}", "Por favor, repite esto: {t}"],
   recall: ["[¿Cómo me llamo?|¿Sabes mi nombre?|¿Cuál es mi nombre?]", "Te llamas {h}."],
   unknown: {
     questions: [

@@ -488,6 +488,7 @@ export const fr: Language = {
       "J'ai été entraîné sur des textes libres en neuf langues, et sur des exemples simples que le projet Cria a écrits pour moi.",
     ],
   ],
+  repeatAsk: ["Répète : {t}", "Répète après moi : {t}", "Redis ceci, s'il te plaît : {t}"],
   recall: ["[Comment est-ce que je m'appelle|Connais-tu mon nom|Quel est mon nom] ?", "Tu t'appelles {h}."],
   unknown: {
     questions: [

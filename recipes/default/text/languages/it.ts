@@ -469,6 +469,7 @@ export const it: Language = {
       "Sono stato addestrato su testi liberi in nove lingue e su esempi semplici scritti per me dal progetto Cria.",
     ],
   ],
+  repeatAsk: ["Ripeti: {t}", "Ripeti dopo di me: {t}", "Per favore, ripeti questo: {t}"],
   recall: ["[Come mi chiamo|Sai il mio nome|Qual è il mio nome]?", "Ti chiami {h}."],
   unknown: {
     questions: [

@@ -476,6 +476,7 @@ export const pt: Language = {
       "Fui treinado com textos livres em nove línguas e com exemplos simples que o projeto Cria escreveu para mim.",
     ],
   ],
+  repeatAsk: ["Repita: {t}", "Repita depois de mim: {t}", "Por favor, repita isto: {t}"],
   recall: ["[Como eu me chamo|Você sabe o meu nome|Qual é o meu nome]?", "Você se chama {h}."],
   unknown: {
     questions: [

@@ -3,6 +3,7 @@ import { languageCodes } from "../language.js"
 import type { Room, Task } from "./example.js"
 import { sentenceIn } from "../sentences.js"
 import { writePlot } from "../stories.js"
+import { itemOf } from "../repetitions.js"
 import { misspell } from "./spelling.js"
 
 /** Slots of one frame: its colour is a name, not an adjective. */
@@ -221,4 +222,20 @@ export const json: Task = (room) => {
     rejected: `${value.name}, ${value.age}, ${value.city}`,
     exact: true,
   })
+}
+
+/** A sentence, or a list of words, letters or numbers, said again. */
+export const repeat: Task = (room) => {
+  const { language, lexicon, random } = room
+  const item = itemOf(room.code, lexicon.phrases, random)
+  const text = random.chance(0.4)
+    ? sentenceIn([lexicon], random)[0]
+    : Array.from({ length: random.between(1, 6) }, item).join(random.pick([" ", ", "]))
+  return room.turn(
+    "repeat",
+    room.around(language.repeatAsk, { t: text }),
+    text,
+    [{ type: "equals", value: text, cased: true }],
+    { exact: true },
+  )
 }
