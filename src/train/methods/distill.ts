@@ -2,12 +2,13 @@
 // that came. With q the student's, the loss of a token is
 //   `hard * -log q(token) + (1 - hard) * D`, D = KL(p || q) (forward: cover what the teacher does) or KL(q || p)
 //   (reverse: keep to what it surely does; Gu et al. 2024).
-// The forward form needs the teacher's k likeliest tokens only; the reverse form all of its logits.
+// The forward form needs the teacher's k likeliest tokens only, and takes all others together as one more outcome (see
+// `restOf`); the reverse form needs all of its logits.
 import { forward } from "../../model/llama.js"
 import type { Tensor } from "../../tensor/tensor.js"
 import type { PackedBatch } from "../packing.js"
 import type { TrainingBackend } from "../parameters.js"
-import { reverseDivergence, type TopTokens, topTokens } from "./distributions.js"
+import { logNormalizers, restOf, reverseDivergence, type TopTokens, topTokens } from "./distributions.js"
 import type { Loss, Method, Pass } from "./method.js"
 
 export interface DistillOptions {
@@ -61,21 +62,24 @@ interface Divergence {
 async function forwards(
   backend: TrainingBackend,
   logits: Tensor,
-  { ids, p }: TopTokens,
+  teacher: TopTokens,
   temperature: number,
 ): Promise<Divergence> {
+  const { ids, p } = teacher
   const scaled = temperature === 1 ? logits : backend.scale(logits, 1 / temperature)
-  const rows = logits.shape[0]
+  const [rows, vocabulary] = logits.shape
   const crossEntropies = await backend.read(backend.crossEntropy(scaled, ids, p))
   const entropy = p.reduce((sum, value) => (value > 0 ? sum - value * Math.log(value) : sum), 0)
+  const logSums = await logNormalizers(backend, logits, temperature)
+  const rest = restOf(await backend.read(logits), vocabulary, logSums, teacher, temperature)
   return {
-    sum: crossEntropies.reduce((sum, value) => sum + value, 0) - entropy,
+    sum: crossEntropies.reduce((sum, value) => sum + value, 0) - entropy + rest.sum,
     gradient: (scale) =>
       backend.crossEntropyGradient(
         backend.tensor(new Float32Array(rows).fill(scale), [rows]),
         scaled,
         ids,
-        p,
+        rest.targets,
       ),
   }
 }

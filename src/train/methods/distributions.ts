@@ -17,16 +17,59 @@ export async function topTokens(
   k: number,
   temperature: number,
 ): Promise<TopTokens> {
+  const logSums = await logNormalizers(backend, logits, temperature)
+  return likeliest(await backend.read(logits), logSums, k, temperature)
+}
+
+/** `log sum_v exp(logits[r, v] / temperature)` of each row, [R]. */
+export async function logNormalizers(
+  backend: TrainingBackend,
+  logits: Tensor,
+  temperature: number,
+): Promise<Float32Array> {
   const [rows, vocabulary] = logits.shape
   const scaled = temperature === 1 ? logits : backend.scale(logits, 1 / temperature)
   const firsts = await backend.read(backend.logProbabilities(scaled, new Int32Array(rows)))
   const values = await backend.read(logits)
-  const logSums = firsts.map((first, row) => values[row * vocabulary] / temperature - first)
-  return likeliest(values, logSums, k, temperature)
+  return firsts.map((first, row) => values[row * vocabulary] / temperature - first)
+}
+
+/** Least probability that the student is taken to leave for the rest, so that no gradient grows without bound. */
+const leastRest = 1e-4
+
+/**
+ * What the tokens beyond the teacher's likeliest add to the forward divergence when they are one outcome together: with r
+ * the teacher's rest `1 - sum_j p_j` and s the student's, `sum` is `r log(r / s)` over the rows. `targets` are the p for
+ * `crossEntropyGradient` whose gradient is that of the whole, `q_v - p_v` within and `q_v (1 - r/s)` beyond:
+ * `p_j - q_j r/s`. Without the rest a student would learn that everything unlikely is impossible.
+ */
+export function restOf(
+  student: Float32Array,
+  vocabulary: number,
+  logSums: Float32Array,
+  { ids, p, k }: TopTokens,
+  temperature: number,
+): { sum: number; targets: Float32Array } {
+  const targets = new Float32Array(p.length)
+  const q = new Float64Array(k)
+  let sum = 0
+  for (const [row, logSum] of logSums.entries()) {
+    let [said, own] = [0, 0]
+    for (let j = 0; j < k; j++) {
+      q[j] = Math.exp(student[row * vocabulary + ids[row * k + j]] / temperature - logSum)
+      said += p[row * k + j]
+      own += q[j]
+    }
+    const rest = k < vocabulary ? Math.max(0, 1 - said) : 0
+    const ratio = rest / Math.max(leastRest, 1 - own)
+    if (rest > 0) sum += rest * Math.log(ratio)
+    for (let j = 0; j < k; j++) targets[row * k + j] = p[row * k + j] - q[j] * ratio
+  }
+  return { sum, targets }
 }
 
 /**
- * As `topTokens`, of logits that have been read; `logSums` has `log sum_v exp(logits[r, v] / temperature)` of each row.
+ * As `topTokens`, of logits that have been read and their `logNormalizers`.
  */
 function likeliest(logits: Float32Array, logSums: Float32Array, k: number, temperature: number): TopTokens {
   const vocabulary = logits.length / logSums.length
