@@ -4,7 +4,7 @@ import { COMMAND_BYTES, CONTROL_END, WORD_ARGS } from "./opcodes.js"
 
 /** What kernels/main.ts exports. Addresses arrive as signed numbers: `>>> 0` before use in JavaScript. */
 export interface Kernels {
-  setup(thread: number, scratch: number, wide: number): void
+  setup(thread: number, threads: number, scratch: number, wide: number): void
   execute(command: number): void
   lead(list: number, count: number, threads: number): number
   serve(seen: number): number
@@ -33,6 +33,7 @@ export class Instances {
   constructor(
     readonly module: WebAssembly.Module,
     readonly thread: number,
+    readonly threads: number,
     readonly wide: boolean,
   ) {}
 
@@ -43,7 +44,8 @@ export class Instances {
       host: { copy: (command: number) => this.#copy(command), run: (command: number) => this.#run(command) },
     })
     const kernels = exports as unknown as Kernels
-    kernels.setup(this.thread, CONTROL_END + this.thread * SCRATCH_BYTES, this.wide ? 1 : 0)
+    const scratch = CONTROL_END + this.thread * SCRATCH_BYTES
+    kernels.setup(this.thread, this.threads, scratch, this.wide ? 1 : 0)
     this.#memories.push(memory)
     this.kernels.push(kernels)
     return kernels

@@ -14,7 +14,7 @@ port.onMessage((data) => {
   const message = data as ToWorker
   try {
     if (message.type === "start") {
-      instances = new Instances(message.module, message.thread, message.wide)
+      instances = new Instances(message.module, message.thread, message.threads, message.wide)
       return
     }
     instances.add(message.memory)

@@ -20,7 +20,7 @@ import {
 
 /** What a worker is told. */
 export type ToWorker =
-  | { type: "start"; module: WebAssembly.Module; thread: number; wide: boolean }
+  | { type: "start"; module: WebAssembly.Module; thread: number; threads: number; wide: boolean }
   | { type: "heap"; memory: WebAssembly.Memory; epoch: number }
 /** What it tells: that it has a further heap, or why it ends. */
 export type FromWorker = { type: "ready" } | { type: "failed"; reason: string }
@@ -44,7 +44,7 @@ export class Threads {
     readonly count: number,
     readonly patienceSeconds: number,
   ) {
-    this.#instances = new Instances(program.module, 0, program.wide)
+    this.#instances = new Instances(program.module, 0, count, program.wide)
     for (let thread = 1; thread < count; thread++) {
       const worker = spawnWorker({
         name: `cria-${thread}`,
@@ -54,7 +54,8 @@ export class Threads {
       worker.onMessage((message) => this.#receive(message as FromWorker))
       worker.onError((error) => this.#fail(`thread ${thread} failed: ${error.message}`))
       worker.onExit(() => this.#fail(`thread ${thread} ended`))
-      worker.post({ type: "start", module: program.module, thread, wide: program.wide } satisfies ToWorker)
+      const { module, wide } = program
+      worker.post({ type: "start", module, thread, threads: count, wide } satisfies ToWorker)
       worker.unref()
       this.#workers.push(worker)
     }

@@ -4,8 +4,8 @@
 //   int4-min  the same, then 16 halves of minimum
 //   int8      8 x 64 bytes, lane r of part j = row r, columns 4j..4j+3; then 16 halves of scale
 //   int8-channel  the same without scales; after all panels one float of scale for every row
-// Half scales are stored in pairs for `lowHalves`/`highHalves`: see `halfPosition`.
-// Dense kinds: panels of 8 rows; for each column 8 values (halves in pairs).
+// Two halves share a lane, for `lowHalves`/`highHalves`: scales and minima as `scalePosition` says.
+// Dense kinds: panels of 8 rows; for each column 8 values, halves as `halfPosition` says.
 import { DENSE_PANEL, GROUP, INT4_BLOCK, INT4_MIN_BLOCK, INT8_BLOCK, INT8_CHANNEL_BLOCK, INT_PANEL, Kind } from "../opcodes"
 
 /** Bytes of a block of 16 rows x 32 columns. */
@@ -37,6 +37,14 @@ import { DENSE_PANEL, GROUP, INT4_BLOCK, INT4_MIN_BLOCK, INT8_BLOCK, INT8_CHANNE
 /** Byte offset of half `i` in rows of halves where lane j of a vector holds i and i + 4. */
 @inline export function halfPosition(i: usize): usize {
   return (i >> 3) * 16 + (i & 3) * 4 + ((i >> 2) & 1) * 2
+}
+
+/**
+ * Byte offset of the scale of row `i` of a panel: lane j of 8 holds rows j and j + 8, so that the low halves are the scales
+ * of eight rows side by side, which an engine can take together.
+ */
+@inline export function scalePosition(i: usize): usize {
+  return (i & 7) * 4 + (i >> 3) * 2
 }
 
 /** Where int8-channel's scales of rows start. */

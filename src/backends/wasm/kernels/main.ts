@@ -44,7 +44,7 @@ import { interleaveUnit, matrixDenseUnit } from "./matrix-dense"
 import { matrixIntUnit } from "./matrix-int"
 import { quantizeUnit } from "./quantize"
 import { copyRowsUnit, decodeUnit, embeddingUnit } from "./rows"
-import { barrier, claim } from "./sync"
+import { barrier, claim, progress, stretchOf } from "./sync"
 import { vectorDenseUnit } from "./vector-dense"
 import { vectorIntUnit } from "./vector-int"
 
@@ -58,9 +58,9 @@ export { pack } from "./pack"
 /** Looks at the epoch before a worker goes to sleep between lists. */
 const SPINS = 20000
 
-/** Tells this instance which thread it serves, where that thread's scratch is, and whether to use wide tiles. */
-export function setup(number: i32, scratchAddress: usize, wideVectors: i32): void {
-  setThread(number, scratchAddress, wideVectors)
+/** Tells this instance which thread of how many it serves, where its scratch is, and whether to use wide tiles. */
+export function setup(number: i32, count: i32, scratchAddress: usize, wideVectors: i32): void {
+  setThread(number, count, scratchAddress, wideVectors)
   setConstants()
 }
 
@@ -110,7 +110,12 @@ export function execute(command: usize): void {
   const op = load<i32>(command + (WORD_OP << 2))
   if (op == Op.RunInHeap) return hostRun(command)
   const units = load<i32>(command + (WORD_UNITS << 2))
-  for (let unit = claim(command); unit < units; unit = claim(command)) runUnit(op, command, unit)
+  for (let unit = claim(command, units); unit < units; unit = claim(command, units)) {
+    for (const end = unit + stretchOf(units - unit); unit < end; unit++) {
+      runUnit(op, command, unit)
+      progress()
+    }
+  }
 }
 
 /** Runs a list with `threads` threads, this one among them. */

@@ -4,7 +4,7 @@
 import { GROUP, INT_PANEL, INT_TOKENS, Kind, MAX_MATRIX_TOKENS } from "../opcodes"
 import { address, arg, scratch, wide } from "./command"
 import { blockBytes, channelScales, panelBytes } from "./layout"
-import { byteNibbles, halfMask, pairNibbles } from "./constants"
+import { byteNibbles, halfMask, pairNibbles, pairOnes } from "./constants"
 import { dot7, highHalves, lowHalves, madd } from "./math"
 import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
 import { finishRows } from "./vector-int"
@@ -63,12 +63,12 @@ function unpackBytesToPairs(block: usize, tile: usize): void {
 /** Sixteen halves as floats times 2^-112. */
 @inline function unpackHalves(source: usize, target: usize): void {
   const mask = halfMask()
-  let s = v128.load(source)
+  const s = v128.load(source)
+  const t = v128.load(source, 16)
   v128.store(target, lowHalves(s, mask))
-  v128.store(target, highHalves(s, mask), 16)
-  s = v128.load(source, 16)
-  v128.store(target, lowHalves(s, mask), 32)
-  v128.store(target, highHalves(s, mask), 48)
+  v128.store(target, lowHalves(t, mask), 16)
+  v128.store(target, highHalves(s, mask), 32)
+  v128.store(target, highHalves(t, mask), 48)
 }
 
 function unpackGroups(kind: i32, block: usize, groups: i32): void {
@@ -166,6 +166,7 @@ function tile7(groups: i32, tile: usize, scales: usize, minima: bool, x: usize, 
 
 /** 16 rows x 4 tokens: for engines that join vectors in pairs, where so many sums fit the registers. */
 function tile7Wide(groups: i32, tile: usize, scales: usize, minima: bool, x: usize, perGroup: usize, sums: usize): void {
+  const ones = pairOnes()
   for (let g = 0; g < groups; g++) {
     let a00: v128 = minima ? i16x8.splat(0) : v128.load32_splat(perGroup)
     let a01 = a00
@@ -183,11 +184,11 @@ function tile7Wide(groups: i32, tile: usize, scales: usize, minima: bool, x: usi
     let a31 = a30
     let a32 = a30
     let a33 = a30
-    for (let step = 0; step < 8; step++) {
-      const w0 = v128.load(tile)
-      const w1 = v128.load(tile, 16)
-      const w2 = v128.load(tile, 32)
-      const w3 = v128.load(tile, 48)
+    for (let step = 0; step < 8; step += 2) {
+      let w0 = v128.load(tile)
+      let w1 = v128.load(tile, 16)
+      let w2 = v128.load(tile, 32)
+      let w3 = v128.load(tile, 48)
       let v = v128.load32_splat(x)
       a00 = i16x8.add(a00, dot7(v, w0))
       a01 = i16x8.add(a01, dot7(v, w1))
@@ -208,17 +209,41 @@ function tile7Wide(groups: i32, tile: usize, scales: usize, minima: bool, x: usi
       a31 = i16x8.add(a31, dot7(v, w1))
       a32 = i16x8.add(a32, dot7(v, w2))
       a33 = i16x8.add(a33, dot7(v, w3))
-      tile += 64
-      x += INT_TOKENS * 4
+      w0 = v128.load(tile, 64)
+      w1 = v128.load(tile, 80)
+      w2 = v128.load(tile, 96)
+      w3 = v128.load(tile, 112)
+      v = v128.load32_splat(x, 16)
+      a00 = i16x8.add(a00, dot7(v, w0))
+      a01 = i16x8.add(a01, dot7(v, w1))
+      a02 = i16x8.add(a02, dot7(v, w2))
+      a03 = i16x8.add(a03, dot7(v, w3))
+      v = v128.load32_splat(x, 20)
+      a10 = i16x8.add(a10, dot7(v, w0))
+      a11 = i16x8.add(a11, dot7(v, w1))
+      a12 = i16x8.add(a12, dot7(v, w2))
+      a13 = i16x8.add(a13, dot7(v, w3))
+      v = v128.load32_splat(x, 24)
+      a20 = i16x8.add(a20, dot7(v, w0))
+      a21 = i16x8.add(a21, dot7(v, w1))
+      a22 = i16x8.add(a22, dot7(v, w2))
+      a23 = i16x8.add(a23, dot7(v, w3))
+      v = v128.load32_splat(x, 28)
+      a30 = i16x8.add(a30, dot7(v, w0))
+      a31 = i16x8.add(a31, dot7(v, w1))
+      a32 = i16x8.add(a32, dot7(v, w2))
+      a33 = i16x8.add(a33, dot7(v, w3))
+      tile += 128
+      x += 2 * INT_TOKENS * 4
     }
-    addGroup(sums, scales, i32x4.extadd_pairwise_i16x8_s(a00), i32x4.extadd_pairwise_i16x8_s(a01))
-    addGroup(sums + 32, scales + 32, i32x4.extadd_pairwise_i16x8_s(a02), i32x4.extadd_pairwise_i16x8_s(a03))
-    addGroup(sums + 64, scales, i32x4.extadd_pairwise_i16x8_s(a10), i32x4.extadd_pairwise_i16x8_s(a11))
-    addGroup(sums + 96, scales + 32, i32x4.extadd_pairwise_i16x8_s(a12), i32x4.extadd_pairwise_i16x8_s(a13))
-    addGroup(sums + 128, scales, i32x4.extadd_pairwise_i16x8_s(a20), i32x4.extadd_pairwise_i16x8_s(a21))
-    addGroup(sums + 160, scales + 32, i32x4.extadd_pairwise_i16x8_s(a22), i32x4.extadd_pairwise_i16x8_s(a23))
-    addGroup(sums + 192, scales, i32x4.extadd_pairwise_i16x8_s(a30), i32x4.extadd_pairwise_i16x8_s(a31))
-    addGroup(sums + 224, scales + 32, i32x4.extadd_pairwise_i16x8_s(a32), i32x4.extadd_pairwise_i16x8_s(a33))
+    addGroup(sums, scales, i32x4.dot_i16x8_s(a00, ones), i32x4.dot_i16x8_s(a01, ones))
+    addGroup(sums + 32, scales + 32, i32x4.dot_i16x8_s(a02, ones), i32x4.dot_i16x8_s(a03, ones))
+    addGroup(sums + 64, scales, i32x4.dot_i16x8_s(a10, ones), i32x4.dot_i16x8_s(a11, ones))
+    addGroup(sums + 96, scales + 32, i32x4.dot_i16x8_s(a12, ones), i32x4.dot_i16x8_s(a13, ones))
+    addGroup(sums + 128, scales, i32x4.dot_i16x8_s(a20, ones), i32x4.dot_i16x8_s(a21, ones))
+    addGroup(sums + 160, scales + 32, i32x4.dot_i16x8_s(a22, ones), i32x4.dot_i16x8_s(a23, ones))
+    addGroup(sums + 192, scales, i32x4.dot_i16x8_s(a30, ones), i32x4.dot_i16x8_s(a31, ones))
+    addGroup(sums + 224, scales + 32, i32x4.dot_i16x8_s(a32, ones), i32x4.dot_i16x8_s(a33, ones))
     if (minima) {
       addMinima(sums, scales + (MINIMA - SCALES), perGroup)
       addMinima(sums + 32, scales + 32 + (MINIMA - SCALES), perGroup)
@@ -286,11 +311,11 @@ function tile16Wide(groups: i32, tile: usize, scales: usize, minima: bool, x: us
     let a31 = a30
     let a32 = a30
     let a33 = a30
-    for (let step = 0; step < 16; step++) {
-      const w0 = v128.load(tile)
-      const w1 = v128.load(tile, 16)
-      const w2 = v128.load(tile, 32)
-      const w3 = v128.load(tile, 48)
+    for (let step = 0; step < 16; step += 2) {
+      let w0 = v128.load(tile)
+      let w1 = v128.load(tile, 16)
+      let w2 = v128.load(tile, 32)
+      let w3 = v128.load(tile, 48)
       let v = v128.load32_splat(x)
       a00 = i32x4.add(a00, i32x4.dot_i16x8_s(v, w0))
       a01 = i32x4.add(a01, i32x4.dot_i16x8_s(v, w1))
@@ -311,8 +336,32 @@ function tile16Wide(groups: i32, tile: usize, scales: usize, minima: bool, x: us
       a31 = i32x4.add(a31, i32x4.dot_i16x8_s(v, w1))
       a32 = i32x4.add(a32, i32x4.dot_i16x8_s(v, w2))
       a33 = i32x4.add(a33, i32x4.dot_i16x8_s(v, w3))
-      tile += 64
-      x += INT_TOKENS * 4
+      w0 = v128.load(tile, 64)
+      w1 = v128.load(tile, 80)
+      w2 = v128.load(tile, 96)
+      w3 = v128.load(tile, 112)
+      v = v128.load32_splat(x, 16)
+      a00 = i32x4.add(a00, i32x4.dot_i16x8_s(v, w0))
+      a01 = i32x4.add(a01, i32x4.dot_i16x8_s(v, w1))
+      a02 = i32x4.add(a02, i32x4.dot_i16x8_s(v, w2))
+      a03 = i32x4.add(a03, i32x4.dot_i16x8_s(v, w3))
+      v = v128.load32_splat(x, 20)
+      a10 = i32x4.add(a10, i32x4.dot_i16x8_s(v, w0))
+      a11 = i32x4.add(a11, i32x4.dot_i16x8_s(v, w1))
+      a12 = i32x4.add(a12, i32x4.dot_i16x8_s(v, w2))
+      a13 = i32x4.add(a13, i32x4.dot_i16x8_s(v, w3))
+      v = v128.load32_splat(x, 24)
+      a20 = i32x4.add(a20, i32x4.dot_i16x8_s(v, w0))
+      a21 = i32x4.add(a21, i32x4.dot_i16x8_s(v, w1))
+      a22 = i32x4.add(a22, i32x4.dot_i16x8_s(v, w2))
+      a23 = i32x4.add(a23, i32x4.dot_i16x8_s(v, w3))
+      v = v128.load32_splat(x, 28)
+      a30 = i32x4.add(a30, i32x4.dot_i16x8_s(v, w0))
+      a31 = i32x4.add(a31, i32x4.dot_i16x8_s(v, w1))
+      a32 = i32x4.add(a32, i32x4.dot_i16x8_s(v, w2))
+      a33 = i32x4.add(a33, i32x4.dot_i16x8_s(v, w3))
+      tile += 128
+      x += 2 * INT_TOKENS * 4
     }
     addGroup(sums, scales, a00, a01)
     addGroup(sums + 32, scales + 32, a02, a03)

@@ -1,7 +1,16 @@
 // Rows in the byte layout of weights/kind.ts, moved into panels as they stream in.
 import { DENSE_PANEL, GROUP, INT_PANEL, Kind } from "../opcodes"
 import { byteNibbles } from "./constants"
-import { blockBytes, channelScales, columnBytes, halfPosition, isInt, panelBytes, panelRows } from "./layout"
+import {
+  blockBytes,
+  channelScales,
+  columnBytes,
+  halfPosition,
+  isInt,
+  panelBytes,
+  panelRows,
+  scalePosition,
+} from "./layout"
 
 /** The low nibbles of four bytes, and of four more shifted up beside them. */
 @inline function nibbles(low: u32, high: u32): u32 {
@@ -28,7 +37,7 @@ function packIntRow(kind: i32, source: usize, weight: usize, row: i32, rows: i32
   const block = blockBytes(kind)
   const inPanel = <usize>(row % INT_PANEL)
   let target = weight + <usize>(row / INT_PANEL) * panelBytes(kind, k)
-  const half = halfPosition(inPanel)
+  const half = scalePosition(inPanel)
   if (kind == Kind.Int8Channel) {
     store<f32>(channelScales(weight, rows, k) + <usize>row * 4, load<f32>(source))
     source += 4
@@ -103,7 +112,7 @@ function packIntRows(kind: i32, source: usize, bytes: usize, weight: usize, row:
   const block = blockBytes(kind)
   const inPanel = <usize>(row % INT_PANEL)
   let target = weight + <usize>(row / INT_PANEL) * panelBytes(kind, k)
-  const half = halfPosition(inPanel)
+  const half = scalePosition(inPanel)
   if (kind == Kind.Int8Channel) {
     const scales = channelScales(weight, rows, k) + <usize>row * 4
     for (let r: usize = 0; r < 4; r++) store<f32>(scales + r * 4, load<f32>(source + r * bytes))
@@ -117,7 +126,7 @@ function packIntRows(kind: i32, source: usize, bytes: usize, weight: usize, row:
     if (kind != Kind.Int8Channel) {
       const scales = target + (kind == Kind.Int8 ? 512 : 256) + half
       for (let r: usize = 0; r < 4; r++) {
-        // Halves of four neighbours are in four lanes: see halfPosition.
+        // Halves of four neighbours are in four lanes: see scalePosition.
         store<u16>(scales + r * 4, load<u16>(source + r * bytes))
         if (kind == Kind.Int4Min) store<u16>(scales + 32 + r * 4, load<u16>(source + r * bytes, 2))
       }

@@ -1,7 +1,16 @@
 // embedding and rows: whole rows copied or dequantized, one row a unit.
 import { GROUP, Kind } from "../opcodes"
 import { address, arg } from "./command"
-import { blockBytes, channelScales, columnBytes, halfPosition, isInt, panelBytes, panelRows } from "./layout"
+import {
+  blockBytes,
+  channelScales,
+  columnBytes,
+  halfPosition,
+  isInt,
+  panelBytes,
+  panelRows,
+  scalePosition,
+} from "./layout"
 import { halfToFloat } from "./math"
 
 /** Operands: x, indices, y, columns. Unit: one of the indices. */
@@ -50,7 +59,7 @@ function denseRow(kind: i32, panel: usize, row: usize, k: i32, y: usize): void {
 }
 
 function integerRow(kind: i32, panel: usize, row: usize, k: i32, rowScale: f32, y: usize): void {
-  const half = halfPosition(row)
+  const half = scalePosition(row)
   for (let g = 0; g < k / GROUP; g++) {
     const block = panel + <usize>g * blockBytes(kind)
     const lane = block + row * 4

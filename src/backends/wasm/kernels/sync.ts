@@ -15,21 +15,41 @@ import {
   RUN_OK,
   WORD_CLAIMED,
 } from "../opcodes"
+import { threads } from "./command"
 
 /** Looks at the cell before a thread goes to sleep: some ten microseconds. */
 const SPINS = 3000
 const SLICE_NANOSECONDS: i64 = 100_000_000
 
-/** The next unit of this command that nobody has taken. */
-@inline export function claim(command: usize): i32 {
+/**
+ * Units that a thread takes at once while `left` are left: many at first, because what lies side by side in memory is read
+ * faster, and single ones at last, so that all threads end together.
+ */
+@inline export function stretchOf(left: i32): i32 {
+  return max(1, left / (2 * threads))
+}
+
+/** Takes the next `stretchOf` units of this command that nobody has. Returns their first, or a number past the last unit. */
+export function claim(command: usize, units: i32): i32 {
+  const cell = command + (WORD_CLAIMED << 2)
   if (ASC_FEATURE_THREADS) {
-    atomic.add<i32>(CELL_PROGRESS, 1)
-    return atomic.add<i32>(command + (WORD_CLAIMED << 2), 1)
+    let first = atomic.load<i32>(cell)
+    while (first < units) {
+      const seen = atomic.cmpxchg<i32>(cell, first, first + stretchOf(units - first))
+      if (seen == first) break
+      first = seen
+    }
+    return first
   } else {
-    const unit = load<i32>(command + (WORD_CLAIMED << 2))
-    store<i32>(command + (WORD_CLAIMED << 2), unit + 1)
-    return unit
+    const first = load<i32>(cell)
+    store<i32>(cell, first + stretchOf(units - first))
+    return first
   }
+}
+
+/** Tells waiting threads that a unit is done. */
+@inline export function progress(): void {
+  if (ASC_FEATURE_THREADS) atomic.add<i32>(CELL_PROGRESS, 1)
 }
 
 function verdict(): i32 {
@@ -56,14 +76,14 @@ export function barrier(threads: i32): i32 {
         if (atomic.load<i32>(CELL_GENERATION) != generation) return atomic.load<i32>(CELL_STOP)
       }
       atomic.add<i32>(CELL_SLEEPERS, 1)
-      let progress = atomic.load<i32>(CELL_PROGRESS)
+      let before = atomic.load<i32>(CELL_PROGRESS)
       let idle = 0
       while (atomic.load<i32>(CELL_GENERATION) == generation) {
         if (atomic.load<i32>(CELL_FAILED) != 0) return RUN_FAILED
         if (atomic.wait<i32>(CELL_GENERATION, generation, SLICE_NANOSECONDS) == AtomicWaitResult.TIMED_OUT) {
           const now = atomic.load<i32>(CELL_PROGRESS)
-          idle = now == progress ? idle + 1 : 0
-          progress = now
+          idle = now == before ? idle + 1 : 0
+          before = now
           if (idle >= atomic.load<i32>(CELL_PATIENCE)) {
             atomic.store<i32>(CELL_FAILED, FAILED_TIMEOUT)
             atomic.notify(CELL_GENERATION, -1)

@@ -3,7 +3,7 @@
 import { GROUP, INT4_BLOCK, INT4_MIN_BLOCK, INT8_BLOCK, INT8_CHANNEL_BLOCK, INT_PANEL, Kind } from "../opcodes"
 import { address, arg, scratch, unitsOf } from "./command"
 import { channelScales, panelBytes } from "./layout"
-import { byteNibbles, halfMask, pairNibbles } from "./constants"
+import { byteNibbles, halfMask, pairNibbles, pairOnes } from "./constants"
 import { HALF_SCALE, dot7, highHalves, lowHalves, madd } from "./math"
 import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
 
@@ -31,20 +31,20 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
 /** Sums of 16 rows in memory: `sums += integers * scales` for a group. */
 @inline function addScaled(sums: usize, scales: usize, a0: v128, a1: v128, a2: v128, a3: v128, halves: v128): void {
   // Stored two by two: Node 20's register allocation falls apart when all four wait for the end.
-  let s = v128.load(scales)
+  const s = v128.load(scales)
+  const t = v128.load(scales, 16)
   let f = madd(a0, lowHalves(s, halves), v128.load(sums))
-  let g = madd(a1, highHalves(s, halves), v128.load(sums, 16))
+  let g = madd(a1, lowHalves(t, halves), v128.load(sums, 16))
   v128.store(sums, f)
   v128.store(sums, g, 16)
-  s = v128.load(scales, 16)
-  f = madd(a2, lowHalves(s, halves), v128.load(sums, 32))
-  g = madd(a3, highHalves(s, halves), v128.load(sums, 48))
+  f = madd(a2, highHalves(s, halves), v128.load(sums, 32))
+  g = madd(a3, highHalves(t, halves), v128.load(sums, 48))
   v128.store(sums, f, 32)
   v128.store(sums, g, 48)
 }
 
 /** One group of 16 rows with 7-bit products. x: 32 bytes; start: 16-bit sums to begin with. */
-@inline function nibbleGroup7(x: usize, start: v128, block: usize, sums: usize, mask: v128, halves: v128): void {
+@inline function nibbleGroup7(x: usize, start: v128, block: usize, sums: usize, mask: v128, halves: v128, ones: v128): void {
   let low = v128.load32_splat(x)
   let high = v128.load32_splat(x, 4)
   let a0 = nibbleSteps(start, v128.load(block, 0), low, high, mask)
@@ -71,10 +71,10 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
   a3 = nibbleSteps(a3, v128.load(block, 240), low, high, mask)
   addScaled(
     sums, block + 256,
-    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a0)),
-    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a1)),
-    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a2)),
-    f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(a3)),
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a0, ones)),
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a1, ones)),
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a2, ones)),
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a3, ones)),
     halves,
   )
 }
@@ -112,13 +112,14 @@ function panelsInt4(record: usize, k: i32, first: usize, far: usize, count: i32)
   const end = first + <usize>(k / GROUP) * INT4_BLOCK
   const mask = ASC_FEATURE_RELAXED_SIMD ? byteNibbles() : pairNibbles()
   const halves = halfMask()
+  const ones = pairOnes()
   for (let panel = first; panel < end; panel += INT4_BLOCK) {
     let block = panel
     let sums = scratch
     const start = ASC_FEATURE_RELAXED_SIMD ? v128.load32_splat(bias) : i32x4.splat(-8 * load<i32>(bias))
     for (let i = 0; i < count; i++) {
       if (ASC_FEATURE_RELAXED_SIMD) {
-        nibbleGroup7(x, start, block, sums, mask, halves)
+        nibbleGroup7(x, start, block, sums, mask, halves, ones)
       } else {
         nibbleGroup16(x, start, block, sums, mask, halves)
       }
@@ -137,13 +138,14 @@ function panelsInt4Min(record: usize, k: i32, first: usize, far: usize, count: i
   const end = first + <usize>(k / GROUP) * INT4_MIN_BLOCK
   const mask = ASC_FEATURE_RELAXED_SIMD ? byteNibbles() : pairNibbles()
   const halves = halfMask()
+  const ones = pairOnes()
   for (let panel = first; panel < end; panel += INT4_MIN_BLOCK) {
     let block = panel
     let sums = scratch
     const t = f32x4.splat(<f32>load<i32>(total))
     for (let i = 0; i < count; i++) {
       if (ASC_FEATURE_RELAXED_SIMD) {
-        nibbleGroup7(x, i16x8.splat(0), block, sums, mask, halves)
+        nibbleGroup7(x, i16x8.splat(0), block, sums, mask, halves, ones)
       } else {
         nibbleGroup16(x, i32x4.splat(0), block, sums, mask, halves)
       }
