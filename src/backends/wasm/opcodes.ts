@@ -134,6 +134,8 @@ export const CELL_INTERRUPT = 1280
 export const CELL_PROGRESS = 1344
 /** Tenths of a second without any progress after which a waiting thread gives the run up. */
 export const CELL_PATIENCE = 1408
+/** Looks at a cell before a waiting thread goes to sleep. */
+export const CELL_SPINS = 1412
 /** Vector constants of the kernels. */
 export const CELL_CONSTANTS = 1472
 /** First byte after the control cells: the threads' scratch starts here. */

@@ -1,7 +1,7 @@
 // The threads of a backend: the calling one, and workers that sleep on shared memory between lists of commands.
 // A worker that fails ends the run for all; after that the backend is of no more use.
 import { EngineCrashedError } from "../../errors/errors.js"
-import { spawnWorker, type WorkerHandle } from "../../platform/platform.js"
+import { coreCount, spawnWorker, type WorkerHandle } from "../../platform/platform.js"
 import type { Program } from "./features.js"
 import { Instances, type Kernels } from "./instances.js"
 import {
@@ -11,6 +11,7 @@ import {
   CELL_INTERRUPT,
   CELL_MODE,
   CELL_PATIENCE,
+  CELL_SPINS,
   FAILED_TIMEOUT,
   MODE_LEAVE,
   MODE_QUIT,
@@ -26,6 +27,8 @@ export type ToWorker =
 export type FromWorker = { type: "ready" } | { type: "failed"; reason: string }
 
 const startSeconds = 60
+/** Looks at a cell before a thread sleeps: some 50 microseconds, and none to speak of where threads share cores. */
+const spins = { alone: 100_000, crowded: 100 }
 /** By this name bundlers do not take the worker for a file to be shipped as it is, beside the one that they bundle. */
 const here = import.meta.url
 
@@ -71,6 +74,7 @@ export class Threads {
     const kernels = this.#instances.add(memory)
     this.#cells ??= new Int32Array(memory.buffer)
     Atomics.store(this.#cells, CELL_PATIENCE / 4, this.patienceSeconds * 10)
+    Atomics.store(this.#cells, CELL_SPINS / 4, this.count > coreCount() ? spins.crowded : spins.alone)
     if (this.#workers.length > 0) {
       const epoch = this.#announce(MODE_LEAVE)
       this.#owed += this.#workers.length

@@ -4,6 +4,7 @@ import {
   CELL_EPOCH,
   CELL_LIST,
   CELL_MODE,
+  CELL_SPINS,
   CELL_THREADS,
   COMMAND_BYTES,
   Kind,
@@ -54,9 +55,6 @@ export { pack } from "./pack"
 @external("host", "copy") declare function hostCopy(command: usize): void
 // @ts-ignore: decorator
 @external("host", "run") declare function hostRun(command: usize): void
-
-/** Looks at the epoch before a worker goes to sleep between lists. */
-const SPINS = 20000
 
 /** Tells this instance which thread of how many it serves, where its scratch is, and whether to use wide tiles. */
 export function setup(number: i32, count: i32, scratchAddress: usize, wideVectors: i32): void {
@@ -152,9 +150,9 @@ export function lead(list: usize, count: i32, threads: i32): i32 {
 export function serve(seen: i32): i32 {
   if (ASC_FEATURE_THREADS) {
     while (true) {
-      let spin = 0
+      let spins = load<i32>(CELL_SPINS)
       while (atomic.load<i32>(CELL_EPOCH) == seen) {
-        if (++spin > SPINS) atomic.wait<i32>(CELL_EPOCH, seen, -1)
+        if (--spins < 0) atomic.wait<i32>(CELL_EPOCH, seen, -1)
       }
       seen = atomic.load<i32>(CELL_EPOCH)
       const mode = atomic.load<i32>(CELL_MODE)

@@ -8,6 +8,7 @@ import {
   CELL_PATIENCE,
   CELL_PROGRESS,
   CELL_SLEEPERS,
+  CELL_SPINS,
   CELL_STOP,
   FAILED_TIMEOUT,
   RUN_FAILED,
@@ -17,8 +18,6 @@ import {
 } from "../opcodes"
 import { threads } from "./command"
 
-/** Looks at the cell before a thread goes to sleep: some ten microseconds. */
-const SPINS = 3000
 const SLICE_NANOSECONDS: i64 = 100_000_000
 
 /**
@@ -72,7 +71,7 @@ export function barrier(threads: i32): i32 {
       atomic.add<i32>(CELL_GENERATION, 1)
       if (atomic.load<i32>(CELL_SLEEPERS) != 0) atomic.notify(CELL_GENERATION, -1)
     } else {
-      for (let spin = 0; spin < SPINS; spin++) {
+      for (let left = load<i32>(CELL_SPINS); left > 0; left--) {
         if (atomic.load<i32>(CELL_GENERATION) != generation) return atomic.load<i32>(CELL_STOP)
       }
       atomic.add<i32>(CELL_SLEEPERS, 1)
