@@ -244,7 +244,7 @@ export class Engine {
   async #step(): Promise<boolean> {
     let chunks: Chunk[] = []
     try {
-      chunks = this.#scheduler.plan(this.#pace.rows)
+      chunks = this.#scheduler.plan(this.#pace.rows, this.#pace.readingRows)
       const starved = this.#scheduler.takeStarved()
       for (const sequence of starved) this.#fail(sequence, tooLarge())
       if (chunks.length === 0) return starved.length > 0

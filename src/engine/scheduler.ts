@@ -79,8 +79,11 @@ export class Scheduler {
     for (const sequence of holders) this.#setBack(sequence)
   }
 
-  /** The next step, of about `rows` tokens. Pages for all of them are reserved. */
-  plan(rows: number): Chunk[] {
+  /**
+   * The next step, of about `rows` tokens where answers are being written, of `readingRows` where all that runs are prompts.
+   * Pages for all of them are reserved.
+   */
+  plan(rows: number, readingRows: number): Chunk[] {
     this.#step++
     this.#admit()
     const chunks: Chunk[] = []
@@ -91,7 +94,7 @@ export class Scheduler {
       .toSorted((a, b) => a.place.step - b.place.step)
       .slice(0, this.#limits.sequences)
     for (const sequence of decoding) this.#take(sequence, 1, chunks)
-    let left = Math.max(leastPrefill, rows - chunks.length)
+    let left = chunks.length === 0 ? readingRows : Math.max(leastPrefill, rows - chunks.length)
     let scored = this.#limits.scoredRows
     for (const sequence of this.#running.slice()) {
       if (left <= 0) break
