@@ -1,6 +1,6 @@
 // What a recipe may say: one strict schema a method. Unknown keys are errors, numbers have bounds, defaults are those of
 // small models. Knows neither YAML nor files.
-import { z } from "zod"
+import * as z from "zod"
 import { adapterTargets } from "../../adapters/targets.js"
 import { weightKinds } from "../../weights/kind.js"
 
