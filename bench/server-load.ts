@@ -1,147 +1,44 @@
-// Load on `cria serve` from a second process: many connections, some of them rude, against the same requests given to
-// the engine directly. Linux only where it reads processor time.
-// npx tsx bench/server-load.ts [model] [--connections 200] [--requests 600] [--tokens 64] [--turns 5] [--rounds 3]
-// First turns of engine and server by turns, then rounds of load with rude clients.
-// Needs a build, and a model: a path, or ../shared/reference/stories260K.
+// Load on `cria serve` from a second process, against the same requests given to the engine directly. Linux only: it reads
+// processor time by thread.
+// npx tsx bench/server-load.ts [model] [--threads 1] [--connections 200] [--requests 600] [--tokens 64] [--turns 5] [--rounds 3]
+// First engine and server by turns: tokens a second, and where processor time goes. The client's own work is no part of
+// HTTP's cost, but it needs a core: with as many threads as cores it takes the engine's time. Then rounds with rude clients.
+// Needs a build (`--build`, another one than ../dist, to compare), and a model: a path, or ../shared/reference/stories260K.
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { Agent, get, request as httpRequest } from "node:http"
+import { get } from "node:http"
 import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import type * as cria from "../src/index.js"
+import { bias, type Outcome, run, task } from "./load-client.js"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    build: { type: "string", default: fileURLToPath(new URL("../dist", import.meta.url)) },
     connections: { type: "string", default: "200" },
     requests: { type: "string", default: "600" },
     tokens: { type: "string", default: "64" },
     running: { type: "string", default: "32" },
     threads: { type: "string", default: "1" },
     turns: { type: "string", default: "5" },
-    waiting: { type: "string", default: "16" },
     rounds: { type: "string", default: "3" },
   },
 })
 const stories = fileURLToPath(new URL("../../shared/reference/stories260K/stories260K.bin", import.meta.url))
 const model = positionals[0] ?? stories
-/** `waiting`: requests in line beside the running ones, so that a place is never empty for the time of a round trip. */
-const [connections, requests, tokens, running, waiting, threads, turns, rounds] = (
-  ["connections", "requests", "tokens", "running", "waiting", "threads", "turns", "rounds"] as const
+const build = pathToFileURL(`${values.build}/`)
+const [connections, requests, tokens, running, threads, turns, rounds] = (
+  ["connections", "requests", "tokens", "running", "threads", "turns", "rounds"] as const
 ).map((name) => Number(values[name]))
 if (!existsSync(model)) {
   console.log(`there is no model at ${model}: name one`)
   process.exit(1)
 }
 
-/** Short requests before anything is measured, until V8 has optimized what handles them. */
-const warmUp = 600
-
-const prompt = "Once upon a time there was a little llama"
-/** Keeps the stories model from ending early, so that all requests are of one length. */
-const bias = { 1: -100, 2: -100 }
-
-interface Outcome {
-  readonly kind: "done" | "dropped" | "refused" | "error"
-  readonly firstToken?: number
-  readonly tokens: number
-  readonly detail?: string
-}
-
-type Manner = "polite" | "dropping" | "slow"
-
-function ask(
-  url: URL,
-  agent: Agent,
-  stream: boolean,
-  manner: Manner,
-  seed: number,
-  tokens: number,
-): Promise<Outcome> {
-  const body = JSON.stringify({
-    model: "m",
-    prompt,
-    max_tokens: tokens,
-    logit_bias: bias,
-    seed,
-    temperature: 1,
-    stream,
-    ...(stream && { stream_options: { include_usage: true } }),
-  })
-  return new Promise((resolve) => {
-    const start = performance.now()
-    let firstToken: number | undefined
-    let events = 0
-    let text = ""
-    const end = (outcome: Omit<Outcome, "firstToken" | "tokens">, counted = events) =>
-      resolve({ ...outcome, firstToken, tokens: counted })
-    const outgoing = httpRequest(
-      new URL("/v1/completions", url),
-      {
-        method: "POST",
-        agent,
-        headers: { "content-type": "application/json", "content-length": body.length },
-      },
-      (incoming) => {
-        incoming.setEncoding("utf8")
-        incoming.on("data", (chunk: string) => {
-          firstToken ??= performance.now() - start
-          events += chunk.split("data: {").length - 1
-          text = (text + chunk).slice(-400)
-          if (manner === "dropping" && events > tokens / 3) {
-            outgoing.destroy()
-            end({ kind: "dropped" })
-          }
-          if (manner === "slow") {
-            incoming.pause()
-            setTimeout(() => incoming.resume(), 20)
-          }
-        })
-        incoming.on("end", () => {
-          if (incoming.statusCode === 429 || incoming.statusCode === 503) return end({ kind: "refused" })
-          const counted = Number(/"completion_tokens":(\d+)/.exec(text)?.[1] ?? 0)
-          const whole = incoming.statusCode === 200 && (!stream || text.endsWith("data: [DONE]\n\n"))
-          end(whole ? { kind: "done" } : { kind: "error", detail: `${incoming.statusCode} ${text}` }, counted)
-        })
-        incoming.on("error", (error) => end({ kind: "error", detail: error.message }))
-      },
-    )
-    outgoing.on("error", (error) => end({ kind: "error", detail: error.message }))
-    outgoing.end(body)
-  })
-}
-
-/** `parallel` connections that ask one thing after the other. */
-async function load(
-  url: URL,
-  parallel: number,
-  count: number,
-  stream: boolean,
-  rude: boolean,
-  length = tokens,
-): Promise<Outcome[]> {
-  const agent = new Agent({ keepAlive: true, maxSockets: parallel })
-  const outcomes: Outcome[] = []
-  let next = 0
-  await Promise.all(
-    Array.from({ length: parallel }, async () => {
-      while (next < count) {
-        const seed = next++
-        const manner: Manner = !rude
-          ? "polite"
-          : seed % 3 === 0
-            ? "dropping"
-            : seed % 10 === 1
-              ? "slow"
-              : "polite"
-        outcomes.push(await ask(url, agent, stream, manner, seed, length))
-      }
-    }),
-  )
-  agent.destroy()
-  return outcomes
-}
+/** Short requests before anything is measured, until V8 has optimized what handles them; after 600 it has not. */
+const warmUp = { requests: 2000, tokens: 2 }
 
 const quantile = (numbers: number[], q: number): number =>
   numbers.toSorted((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(q * numbers.length))]
@@ -161,49 +58,55 @@ function processorTime(pid: number): { main: number; others: number } {
 const residentMegabytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024
 
-/** What a turn came to: tokens a second, and microseconds of processor time a token. */
+/** What a turn came to: tokens a second, microseconds of processor time a token, tokens a step of the engine. */
 interface Turn {
   readonly rate: number
   readonly main: number
   readonly others: number
+  readonly client: number
+  readonly batch: number
 }
 
-async function timed(pid: number, run: () => Promise<number>): Promise<Turn> {
+async function timed(pid: number, steps: () => Promise<number>, work: () => Promise<number>): Promise<Turn> {
+  const stepsBefore = await steps()
   const before = processorTime(pid)
+  const clientBefore = process.cpuUsage()
   const start = performance.now()
-  const made = await run()
+  const made = await work()
   const seconds = (performance.now() - start) / 1000
+  const client = process.cpuUsage(clientBefore)
   const after = processorTime(pid)
   return {
     rate: made / seconds,
     main: ((after.main - before.main) * 1000) / made,
     others: ((after.others - before.others) * 1000) / made,
+    client: pid === process.pid ? 0 : (client.user + client.system) / made,
+    batch: made / ((await steps()) - stepsBefore),
   }
 }
 
-/** The engine in this process, given `count` requests, so many at a time as the server runs. */
-async function engineAlone(): Promise<(count: number, length?: number) => Promise<number>> {
-  const { Llama } = (await import(new URL("../dist/node/index.js", import.meta.url).href)) as typeof cria
-  const llama = await Llama.load(model, { threads })
-  return async (count, length = tokens) => {
-    let next = 0
-    let made = 0
-    await Promise.all(
-      Array.from({ length: running }, async () => {
-        while (next < count) {
-          const options = { maxTokens: length, seed: next++, temperature: 1, logitBias: bias }
-          for await (const piece of llama.generate(prompt, options)) if (piece.token !== undefined) made++
-        }
-      }),
-    )
-    return made
-  }
+const { Llama } = (await import(new URL("node/index.js", build).href)) as typeof cria
+const llama = await Llama.load(model, { threads })
+
+/** Gives the engine of this process `count` requests, so many at a time as the server runs. */
+async function askEngine(count: number, length = tokens): Promise<number> {
+  let next = 0
+  let made = 0
+  await Promise.all(
+    Array.from({ length: running }, async () => {
+      while (next < count) {
+        const options = { maxTokens: length, seed: next++, temperature: task.temperature, logitBias: bias }
+        for await (const piece of llama.generate(task.prompt, options)) if (piece.token !== undefined) made++
+      }
+    }),
+  )
+  return made
 }
 
 async function startServer(): Promise<{ child: ChildProcess; url: URL }> {
-  const main = fileURLToPath(new URL("../dist/node/cli.js", import.meta.url))
   const options =
     `--threads ${threads} --max-running ${running} --max-queue ${connections} --port 0 --json`.split(" ")
+  const main = fileURLToPath(new URL("node/cli.js", build))
   const child = spawn(process.execPath, [main, "serve", "--model", `m=${model}`, ...options], {
     stdio: ["ignore", "pipe", "inherit"],
   })
@@ -219,7 +122,7 @@ async function startServer(): Promise<{ child: ChildProcess; url: URL }> {
   return { child, url }
 }
 
-const metric = async (url: URL, pattern: RegExp): Promise<number> =>
+const metric = async (pattern: RegExp): Promise<number> =>
   new Promise((resolve, reject) => {
     get(new URL("/metrics", url), (incoming) => {
       let text = ""
@@ -228,50 +131,70 @@ const metric = async (url: URL, pattern: RegExp): Promise<number> =>
     }).on("error", reject)
   })
 
-const number = (value: number, digits = 0) => value.toFixed(digits).padStart(8)
-const alone = await engineAlone()
 const { child, url } = await startServer()
 const pid = child.pid!
-const overHttp = async (count: number, stream: boolean, length?: number) => {
-  const outcomes = await load(url, running + waiting, count, stream, false, length)
+const askServer = async (count: number, stream: boolean, length = tokens) => {
+  const outcomes = await run({ url, connections, requests: count, tokens: length, stream })
+  const failed = outcomes.find(({ kind }) => kind !== "done")
+  if (failed) throw new Error(`a request was not answered: ${failed.kind} ${failed.detail}`)
   return outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
 }
-await alone(warmUp, 8)
-for (const stream of [false, true]) await overHttp(warmUp, stream, 8)
-const measured: Record<"engine alone" | "whole answers" | "streamed", Turn[]> = {
-  "engine alone": [],
-  "whole answers": [],
-  streamed: [],
+await askEngine(warmUp.requests, warmUp.tokens)
+for (const stream of [false, true]) await askServer(warmUp.requests, stream, warmUp.tokens)
+
+const engineSteps = async () => (await llama.stats()).steps
+const serverSteps = () => metric(/cria_steps_total\{[^}]*\} (\d+)/)
+const forms = {
+  "engine alone": () => timed(process.pid, engineSteps, () => askEngine(requests)),
+  "whole answers": () => timed(pid, serverSteps, () => askServer(requests, false)),
+  streamed: () => timed(pid, serverSteps, () => askServer(requests, true)),
 }
-for (let turn = 0; turn < turns; turn++) {
-  measured["engine alone"].push(await timed(process.pid, () => alone(requests / 4)))
-  for (const stream of [false, true])
-    measured[stream ? "streamed" : "whole answers"].push(
-      await timed(pid, () => overHttp(requests / 4, stream)),
-    )
-}
+type Form = keyof typeof forms
+const measured: Record<Form, Turn[]> = { "engine alone": [], "whole answers": [], streamed: [] }
+for (let turn = 0; turn < turns; turn++)
+  for (const form of Object.keys(forms) as Form[]) measured[form].push(await forms[form]())
+
+const number = (value: number, digits = 0) => value.toFixed(digits).padStart(digits > 0 ? 6 : 5)
+console.log(
+  `${requests} requests of ${tokens} tokens, ${running} at a time, threads of the engine: ${threads}`,
+)
 for (const [name, all] of Object.entries(measured)) {
-  const median = (numbers: number[]) => quantile(numbers, 0.5)
-  const ratio = median(all.map(({ rate }, turn) => rate / measured["engine alone"][turn].rate))
+  const median = (of: (turn: Turn, at: number) => number) => quantile(all.map(of), 0.5)
+  const ratio = median(({ rate }, turn) => rate / measured["engine alone"][turn].rate)
   console.log(
-    `${name.padEnd(14)} ${number(median(all.map(({ rate }) => rate)))} tokens/s, ${number(ratio, 3)} of the engine; µs a token: ` +
-      `main thread ${number(median(all.map(({ main }) => main)), 1)}, others ${number(median(all.map(({ others }) => others)), 1)}`,
+    `${name.padEnd(14)} ${number(median(({ rate }) => rate))} tokens/s, ${number(ratio, 3)} of the engine; ` +
+      `µs a token: main thread ${number(
+        median(({ main }) => main),
+        1,
+      )}, engine ${number(
+        median(({ others }) => others),
+        1,
+      )}, ` +
+      `client ${number(
+        median(({ client }) => client),
+        1,
+      )}; tokens a step ${number(
+        median(({ batch }) => batch),
+        1,
+      )}`,
   )
 }
+await llama.dispose()
 
-console.log(
-  `${connections} connections, a third drops out, a tenth reads slowly; resident ${number(residentMegabytes(pid))} MB before`,
-)
+if (rounds > 0)
+  console.log(
+    `${connections} connections, a third drops out, a tenth reads slowly; resident ${number(residentMegabytes(pid))} MB before`,
+  )
 for (let round = 0; round < rounds; round++) {
   const start = performance.now()
-  const outcomes = await load(url, connections, requests, true, true)
+  const outcomes = await run({ url, connections, requests, tokens, stream: true, rude: true })
   const seconds = (performance.now() - start) / 1000
   const count = (kind: Outcome["kind"]) => outcomes.filter((outcome) => outcome.kind === kind).length
   const first = outcomes.flatMap(({ firstToken }) => firstToken ?? [])
   const made = outcomes.reduce((sum, outcome) => sum + outcome.tokens, 0)
   await new Promise((resolve) => setTimeout(resolve, 7000)) // a server at rest gives memory back after five seconds
-  const left = await metric(url, /cria_batch_size\{[^}]*\} (\d+)/)
-  const used = await metric(url, /cria_cache_pages\{[^}]*"used"\} (\d+)/)
+  const left = await metric(/cria_batch_size\{[^}]*\} (\d+)/)
+  const used = await metric(/cria_cache_pages\{[^}]*"used"\} (\d+)/)
   console.log(
     `  round ${round + 1}: ${count("done")} done, ${count("dropped")} dropped, ${count("refused")} refused, ` +
       `${count("error")} errors; first token p50 ${number(quantile(first, 0.5))} p99 ${number(quantile(first, 0.99))} ms; ` +

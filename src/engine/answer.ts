@@ -9,13 +9,18 @@ import { penalize, type Sampler, type TokenHistory } from "./sampler.js"
 import { nowhere, type Place, type Sequence } from "./sequence.js"
 import { StopStrings } from "./stop-strings.js"
 
+/** Pieces of a task that wait to be sent together. */
+const mostWaiting = 64
+
 /** A request for one or more answers to a prompt. */
 export class Task {
   readonly promptTokens: ReadonlySet<number>
   readonly stopTokens: ReadonlySet<number>
   readonly answers: Answer[] = []
-  /** Pieces that may still be sent. */
+  /** Pieces that may still be sent; those that wait to be sent count. */
   credit: number
+  #waiting: Piece[] = []
+  #sent = Number.NEGATIVE_INFINITY
   /** Prompt tokens found in the prefix cache at the first admission. */
   cachedTokens: number | undefined
 
@@ -37,6 +42,23 @@ export class Task {
 
   get ended(): boolean {
     return this.answers.every((answer) => answer.ended)
+  }
+
+  /** Takes in a piece that is to be sent. */
+  add(piece: Piece): void {
+    this.credit--
+    this.#waiting.push(piece)
+  }
+
+  /** The pieces that are to be sent now: those that waited long enough, are many, or have nothing more to wait for. */
+  due(now: number): readonly Piece[] {
+    const pieces = this.#waiting
+    if (pieces.length === 0) return pieces
+    const early = now < this.#sent + this.request.interval
+    if (early && pieces.length < mostWaiting && this.credit > 0 && !this.ended) return []
+    this.#waiting = []
+    this.#sent = now
+    return pieces
   }
 }
 

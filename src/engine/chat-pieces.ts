@@ -11,32 +11,36 @@ export interface CallTag {
 
 /** Passes plain answers through and turns tool calls into `toolCalls`. */
 export async function* withToolCalls(
-  pieces: AsyncIterable<Piece>,
+  batches: AsyncIterable<readonly Piece[]>,
   tools: readonly Tool[],
   tag: CallTag,
-): AsyncGenerator<Piece, void, void> {
+): AsyncGenerator<readonly Piece[], void, void> {
   const turns = new Map<number, ToolCallStream>()
-  for await (const piece of pieces) {
-    let turn = turns.get(piece.index)
-    if (!turn) turns.set(piece.index, (turn = new ToolCallStream(tools)))
-    const tagged = piece.token !== undefined && piece.token === tag.id
-    const text = (tagged ? turn.push(tag.text) : "") + turn.push(piece.text)
-    if (!piece.finishReason) {
-      const deltas = turn.deltas()
-      yield { ...piece, text, ...(deltas.length > 0 && { toolCallDeltas: deltas }) }
-      continue
-    }
-    const { calls, text: rest } = turn.finish()
+  for await (const pieces of batches)
+    yield pieces.map((piece) => {
+      let turn = turns.get(piece.index)
+      if (!turn) turns.set(piece.index, (turn = new ToolCallStream(tools)))
+      return withCalls(piece, turn, tag)
+    })
+}
+
+function withCalls(piece: Piece, turn: ToolCallStream, tag: CallTag): Piece {
+  const tagged = piece.token !== undefined && piece.token === tag.id
+  const text = (tagged ? turn.push(tag.text) : "") + turn.push(piece.text)
+  if (!piece.finishReason) {
     const deltas = turn.deltas()
-    yield {
-      ...piece,
-      text: text + rest,
-      ...(deltas.length > 0 && { toolCallDeltas: deltas }),
-      ...(calls.length > 0 && {
-        toolCalls: calls,
-        // an answer that was cut off may miss a call: its reason stays what it is
-        finishReason: piece.finishReason === "stop" ? "toolCalls" : piece.finishReason,
-      }),
-    }
+    return { ...piece, text, ...(deltas.length > 0 && { toolCallDeltas: deltas }) }
+  }
+  const { calls, text: rest } = turn.finish()
+  const deltas = turn.deltas()
+  return {
+    ...piece,
+    text: text + rest,
+    ...(deltas.length > 0 && { toolCallDeltas: deltas }),
+    ...(calls.length > 0 && {
+      toolCalls: calls,
+      // an answer that was cut off may miss a call: its reason stays what it is
+      finishReason: piece.finishReason === "stop" ? "toolCalls" : piece.finishReason,
+    }),
   }
 }

@@ -17,13 +17,13 @@ const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 }
 
 /** What comes out when a model says these texts. */
 async function said(texts: string[], end: Partial<Piece> = { finishReason: "stop" }): Promise<Piece[]> {
-  async function* pieces(): AsyncGenerator<Piece> {
+  async function* pieces(): AsyncGenerator<Piece[]> {
     for (const [token, text] of texts.entries())
-      yield text === tag.text ? { text: "", token: 900, index: 0 } : { text, token, index: 0 }
-    yield { text: "", index: 0, usage, ...end }
+      yield [text === tag.text ? { text: "", token: 900, index: 0 } : { text, token, index: 0 }]
+    yield [{ text: "", index: 0, usage, ...end }]
   }
   const all: Piece[] = []
-  for await (const piece of withToolCalls(pieces(), tools, tag)) all.push(piece)
+  for await (const batch of withToolCalls(pieces(), tools, tag)) all.push(...batch)
   return all
 }
 

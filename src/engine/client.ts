@@ -26,7 +26,7 @@ interface Run {
 
 /** Who waits for a request. */
 interface Receiver {
-  piece?(piece: Piece): void
+  pieces?(pieces: readonly Piece[]): void
   rows?(first: number, logits: Float32Array): void
   stats?(stats: EngineStats): void
   end(): void
@@ -58,27 +58,28 @@ export class EngineClient {
     return { client, loaded }
   }
 
-  /** Pieces of all answers as they come. Ending the iteration early cancels the request. */
+  /** Pieces of all answers, in groups as they come. Ending the iteration early cancels the request. */
   async *generate(
     request: Omit<GenerateRequest, "credit">,
     signal?: AbortSignal,
-  ): AsyncGenerator<Piece, void, void> {
+  ): AsyncGenerator<readonly Piece[], void, void> {
     const queue = new PieceQueue()
     const credit = windowFor(request.n)
     const command = (id: number): Command => ({ type: "generate", id, request: { ...request, credit } })
     const run = await this.#start(command, signal, {
-      piece: (piece) => queue.push(piece),
+      pieces: (pieces) => queue.push(pieces),
       end: () => queue.end(),
       fail: (error) => queue.fail(error),
     })
     try {
       let taken = 0
-      for (let piece = await run.wait(queue.next()); piece; piece = await run.wait(queue.next())) {
-        if (++taken >= credit / 2) {
+      for (let pieces = await run.wait(queue.next()); pieces; pieces = await run.wait(queue.next())) {
+        taken += pieces.length
+        if (taken >= credit / 2 && !queue.ended) {
           run.post({ type: "grant", id: run.id, credit: taken })
           taken = 0
         }
-        yield piece
+        yield pieces
       }
     } finally {
       run.stop(!queue.started)
@@ -233,7 +234,7 @@ export class EngineClient {
 
   #receive(event: EngineEvent): void {
     if (event.type === "stats") return this.#receivers.get(event.id)?.stats?.(event.stats)
-    for (const [id, piece] of event.pieces) this.#receivers.get(id)?.piece?.(piece)
+    for (const [id, pieces] of event.pieces) this.#receivers.get(id)?.pieces?.(pieces)
     for (const [id, first, logits] of event.rows) this.#receivers.get(id)?.rows?.(first, logits)
     for (const id of event.ended) this.#receivers.get(id)?.end()
     for (const [id, error] of event.failed) this.#receivers.get(id)?.fail(fromErrorData(error))

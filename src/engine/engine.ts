@@ -19,7 +19,6 @@ import { compute, wanted } from "./compute.js"
 import { Embedding } from "./embedding.js"
 import { Constraints } from "./constrain.js"
 import { toErrorData } from "./error-data.js"
-import type { Piece } from "./options.js"
 import { Pace } from "./pace.js"
 import { CopyLog } from "./copy-log.js"
 import type { EngineEvent, EngineStats, GenerateRequest, StepEvent } from "./protocol.js"
@@ -109,7 +108,7 @@ export class Engine {
       this.#tasks.set(id, task)
       if (maxTokens === 0) {
         for (let index = 1; index < n; index++) task.answers.push(new Answer(task, index))
-        for (const answer of task.answers) this.#send(task, answer.end("length"))
+        for (const answer of task.answers) task.add(answer.end("length"))
         this.#endIfDone(task)
       } else this.#scheduler.add(task.answers[0])
     })
@@ -257,6 +256,7 @@ export class Engine {
       const generated = this.#counts.generated
       const rows = this.#advance(chunks, logits, states)
       const now = performance.now()
+      for (const task of this.#tasks.values()) this.#send(task, now)
       this.#counts.steps++
       this.#pace.report(rows, this.#counts.generated - generated, now - start, now)
     } catch (error) {
@@ -342,18 +342,20 @@ export class Engine {
       const piece = one.next(answers.length > 1 ? logits.slice() : logits, this.#sampler)
       this.#counts.generated++
       if (one.ended) this.#scheduler.remove(one)
-      this.#send(task, piece)
+      task.add(piece)
     }
     this.#endIfDone(task)
   }
 
-  #send(task: Task, piece: Piece): void {
-    task.credit--
-    this.#event.pieces.push([task.id, piece])
+  /** Hands out the pieces whose time has come. */
+  #send(task: Task, now: number): void {
+    const pieces = task.due(now)
+    if (pieces.length > 0) this.#event.pieces.push([task.id, pieces])
   }
 
   #endIfDone(task: Task): void {
     if (!task.ended) return
+    this.#send(task, performance.now())
     this.#tasks.delete(task.id)
     this.#event.ended.push(task.id)
   }

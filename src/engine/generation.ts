@@ -13,22 +13,41 @@ export interface Answer {
   readonly usage: Usage
 }
 
+/** Milliseconds between groups of pieces where only the whole is wanted. */
+export const untilTheEnd = 3_600_000
+
+/** Starts the work; pieces may be held back for so many milliseconds to come together. */
+type Start = (milliseconds: number) => AsyncGenerator<readonly Piece[], void, void>
+
+async function* singly(batches: AsyncIterable<readonly Piece[]>): AsyncGenerator<Piece, void, void> {
+  for await (const pieces of batches) yield* pieces
+}
+
 /**
  * An answer that is being written. It starts when it is first asked for something, and can be read once: either
  * piece by piece, or as a whole. Leaving the iteration early ends the work.
  */
 export class Generation implements AsyncIterable<Piece> {
-  #start: (() => AsyncGenerator<Piece, void, void>) | undefined
+  #start: Start | undefined
 
-  constructor(start: () => AsyncGenerator<Piece, void, void>) {
+  constructor(start: Start) {
     this.#start = start
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Piece, void, void> {
+    return singly(this.batches(0))
+  }
+
+  /**
+   * Pieces in groups: the first at once, then all that come within so many milliseconds of each other (0: within a step of
+   * the engine) or as many as fit a message. For who passes answers on, where waking up for every token would cost more
+   * than it brings.
+   */
+  batches(milliseconds: number): AsyncGenerator<readonly Piece[], void, void> {
     const start = this.#start
     if (!start) throw new InvalidOptionError("this generation was read already: call generate or chat again")
     this.#start = undefined
-    return start()
+    return start(milliseconds)
   }
 
   /** Runs to the end; the text of the first answer. */
@@ -45,13 +64,14 @@ export class Generation implements AsyncIterable<Piece> {
       logprobs: NonNullable<Piece["logprobs"]>[]
       last?: Piece
     }[] = []
-    for await (const piece of this) {
-      const answer = (answers[piece.index] ??= { texts: [], tokens: [], logprobs: [] })
-      answer.texts.push(piece.text)
-      if (piece.token !== undefined) answer.tokens.push(piece.token)
-      if (piece.logprobs) answer.logprobs.push(piece.logprobs)
-      if (piece.finishReason) answer.last = piece
-    }
+    for await (const pieces of this.batches(untilTheEnd))
+      for (const piece of pieces) {
+        const answer = (answers[piece.index] ??= { texts: [], tokens: [], logprobs: [] })
+        answer.texts.push(piece.text)
+        if (piece.token !== undefined) answer.tokens.push(piece.token)
+        if (piece.logprobs) answer.logprobs.push(piece.logprobs)
+        if (piece.finishReason) answer.last = piece
+      }
     return answers.map(({ texts, tokens, logprobs, last }) => ({
       text: texts.join(""),
       tokens,

@@ -94,10 +94,10 @@ export class Llama implements AsyncDisposable {
   /** Continues a text (after one start token) or a list of token ids (as they are). */
   generate(prompt: string | ArrayLike<number>, options?: GenerateOptions): Generation {
     const checked = checkGenerateOptions(options)
-    return new Generation(() => {
+    return new Generation((interval) => {
       const ids =
         typeof prompt === "string" ? this.#encode(prompt, checked.special ?? false) : tokenIds(prompt)
-      return this.#client.generate(this.#request(ids, checked), checked.signal)
+      return this.#client.generate({ ...this.#request(ids, checked), interval }, checked.signal)
     })
   }
 
@@ -113,9 +113,9 @@ export class Llama implements AsyncDisposable {
         "this model brings no chat template and has no chat tokens: it is a base model, use generate instead of chat",
       )
     }
-    return new Generation(() => {
+    return new Generation((interval) => {
       const ids = Int32Array.from(encodeChat(messages, this.tokenizer, chatting))
-      const pieces = this.#client.generate(this.#request(ids, checked), checked.signal)
+      const pieces = this.#client.generate({ ...this.#request(ids, checked), interval }, checked.signal)
       const { tools = [], builtinTools = [] } = chatting
       if (tools.length + builtinTools.length === 0) return pieces
       return withToolCalls(pieces, tools, { text: pythonTag, id: this.tokenizer.idOf(pythonTag) })
@@ -148,7 +148,7 @@ export class Llama implements AsyncDisposable {
     return Int32Array.from(bos === undefined || ids[0] === bos ? ids : [bos, ...ids])
   }
 
-  #request(prompt: Int32Array, options: GenerateOptions): Omit<GenerateRequest, "credit"> {
+  #request(prompt: Int32Array, options: GenerateOptions): Omit<GenerateRequest, "credit" | "interval"> {
     const { defaults, stopTokens } = this.#loaded
     const { stop = [], logprobs = false, logitBias = {} } = options
     return {

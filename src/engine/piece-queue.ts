@@ -2,17 +2,16 @@
 import type { Piece } from "./options.js"
 
 export class PieceQueue {
-  #pieces: Piece[] = []
-  #at = 0
+  #pieces: readonly Piece[] = []
   #state: { readonly ended: true; readonly error?: unknown } | undefined
   #waiting: (() => void) | undefined
 
   /** Whether the engine sent anything yet. */
   started = false
 
-  push(piece: Piece): void {
+  push(pieces: readonly Piece[]): void {
     this.started = true
-    this.#pieces.push(piece)
+    this.#pieces = this.#pieces.length === 0 ? pieces : [...this.#pieces, ...pieces]
     this.#waiting?.()
   }
 
@@ -32,21 +31,17 @@ export class PieceQueue {
     return this.#state !== undefined
   }
 
-  /** The next piece, undefined after the last one. Throws what `fail` was given. */
-  async next(): Promise<Piece | undefined> {
-    while (this.#at >= this.#pieces.length && !this.#state) {
+  /** All pieces that are there, undefined after the last ones. Throws what `fail` was given. */
+  async next(): Promise<readonly Piece[] | undefined> {
+    while (this.#pieces.length === 0 && !this.#state) {
       await new Promise<void>((resolve) => {
         this.#waiting = resolve
       })
       this.#waiting = undefined
     }
     if (this.#state && "error" in this.#state) throw this.#state.error
-    if (this.#at >= this.#pieces.length) return undefined
-    const piece = this.#pieces[this.#at++]
-    if (this.#at > 64) {
-      this.#pieces = this.#pieces.slice(this.#at)
-      this.#at = 0
-    }
-    return piece
+    const pieces = this.#pieces
+    this.#pieces = []
+    return pieces.length > 0 ? pieces : undefined
   }
 }

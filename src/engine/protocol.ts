@@ -45,6 +45,8 @@ export const generateRequest = z.strictObject({
   adapter: z.string().optional(),
   /** Pieces that may be sent before the first grant of more. */
   credit: z.number().int().positive(),
+  /** Milliseconds for which pieces after the first may wait for others to be sent with. */
+  interval: z.number().min(0),
 })
 export type GenerateRequest = z.infer<typeof generateRequest>
 
@@ -104,7 +106,7 @@ export interface EngineStats {
 /** What a step brought, for all requests together. */
 export interface StepEvent {
   readonly type: "step"
-  readonly pieces: (readonly [id: number, piece: Piece])[]
+  readonly pieces: (readonly [id: number, pieces: readonly Piece[]])[]
   /** Logits of rows of a scoring request, from its row `first` on; of an embedding its one vector. */
   readonly rows: (readonly [id: number, first: number, logits: Float32Array])[]
   readonly ended: number[]

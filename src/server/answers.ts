@@ -1,10 +1,11 @@
 // What all kinds of answers share: sampling options, several generations as one stream of pieces, usage.
 import { seedOf, topPOf } from "../engine/api-values.js"
-import type { Generation } from "../engine/generation.js"
+import { type Generation, untilTheEnd } from "../engine/generation.js"
 import type { Llama } from "../engine/llama.js"
 import type { GenerateOptions, Piece, Usage } from "../engine/options.js"
 import type { Tokenizer } from "../tokenizer/index.js"
 import { badRequest } from "./api-error.js"
+import { packetInterval } from "./event-stream.js"
 import type { SamplingFields } from "./schemas.js"
 import type { Work } from "./work.js"
 
@@ -48,20 +49,29 @@ export function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }
 
-/** Pieces of several generations as they come; answer i of generation g has index g * answersEach + i. */
-export async function* piecesOf(
+/** Pieces of an answer, in groups as they come. */
+export type Batches = AsyncGenerator<readonly Piece[], void, void>
+
+/**
+ * Pieces of several generations; answer i of generation g has index g * answersEach + i. What is to be streamed comes as
+ * often as packets are sent, what is to be answered as a whole in few groups.
+ */
+export async function* batchesOf(
   generations: readonly Generation[],
   answersEach: number,
   work: Work,
-): AsyncGenerator<Piece, void, void> {
-  if (generations.length === 1) {
-    for await (const piece of generations[0]) {
+  stream: boolean,
+): Batches {
+  const iterators = generations.map((generation) =>
+    generation.batches(stream ? packetInterval() : untilTheEnd),
+  )
+  if (iterators.length === 1) {
+    for await (const pieces of iterators[0]) {
       work.onPiece()
-      yield piece
+      yield pieces
     }
     return
   }
-  const iterators = generations.map((generation) => generation[Symbol.asyncIterator]())
   const advance = async (from: number) => ({ from, next: await iterators[from].next() })
   const pending = new Map(iterators.map((_, from) => [from, advance(from)]))
   try {
@@ -73,7 +83,7 @@ export async function* piecesOf(
       }
       pending.set(from, advance(from))
       work.onPiece()
-      yield { ...next.value, index: from * answersEach + next.value.index }
+      yield next.value.map((piece) => ({ ...piece, index: from * answersEach + piece.index }))
     }
   } finally {
     work.abort()

@@ -1,10 +1,10 @@
 // POST /v1/chat/completions: whole answers, or chunks as they come.
 import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import { checkLength, piecesOf, probabilities, seconds, UsageCount } from "./answers.js"
+import { type Batches, batchesOf, checkLength, probabilities, seconds, UsageCount } from "./answers.js"
 import { toApiError } from "./api-error.js"
 import { chatTask } from "./chat-request.js"
-import { callsLimited, WrittenCalls } from "./written-calls.js"
+import { oneCallOf, WrittenCalls } from "./written-calls.js"
 import { dataEvent, eventStream } from "./event-stream.js"
 import { readJson } from "./read-body.js"
 import { type ChatRequest, chatRequest } from "./schemas.js"
@@ -21,11 +21,12 @@ export async function chatCompletions(context: ServerContext, request: Request):
       messages.map(({ content }) => content),
     )
     const generation = work.llama.chat(messages, { ...options, adapter: work.adapter, signal: work.signal })
-    const pieces = callsLimited(piecesOf([generation], 1, work), parallelCalls)
-    if (!body.stream) return await whole(body, pieces, work)
-    const first = await pieces.next() // what is wrong with the request comes to light before the status is sent
+    const all = batchesOf([generation], 1, work, body.stream === true)
+    const batches = parallelCalls ? all : oneCallOf(all)
+    if (!body.stream) return await whole(body, batches, work)
+    const first = await batches.next() // what is wrong with the request comes to light before the status is sent
     handedOver = true
-    return eventStream(chunks(body, first, pieces, work), () => work.abort(), context.limits.stallTimeout)
+    return eventStream(chunks(body, first, batches, work), () => work.abort(), context.limits.stallTimeout)
   } finally {
     if (!handedOver) work.end()
   }
@@ -37,7 +38,7 @@ const finishReasons: Record<FinishReason, "stop" | "length" | "tool_calls"> = {
   toolCalls: "tool_calls",
 }
 
-async function whole(body: ChatRequest, pieces: AsyncIterable<Piece>, work: Work): Promise<Response> {
+async function whole(body: ChatRequest, batches: Batches, work: Work): Promise<Response> {
   const answers = Array.from({ length: body.n ?? 1 }, () => ({
     texts: [] as string[],
     logprobs: [] as unknown[],
@@ -45,15 +46,16 @@ async function whole(body: ChatRequest, pieces: AsyncIterable<Piece>, work: Work
     finish: "stop" as FinishReason,
   }))
   const usage = new UsageCount(body.n ?? 1)
-  for await (const piece of pieces) {
-    const answer = answers[piece.index]
-    answer.calls.add(piece)
-    answer.texts.push(answer.calls.textOf(piece))
-    const one = probabilities(work.llama.tokenizer, piece)
-    if (one) answer.logprobs.push(one)
-    if (piece.finishReason) answer.finish = answer.calls.reasonOf(piece.finishReason)
-    usage.add(piece)
-  }
+  for await (const pieces of batches)
+    for (const piece of pieces) {
+      const answer = answers[piece.index]
+      answer.calls.add(piece)
+      answer.texts.push(answer.calls.textOf(piece))
+      const one = probabilities(work.llama.tokenizer, piece)
+      if (one) answer.logprobs.push(one)
+      if (piece.finishReason) answer.finish = answer.calls.reasonOf(piece.finishReason)
+      usage.add(piece)
+    }
   work.report(usage.promptTokens, usage.completionTokens)
   return Response.json({
     id: newId("chatcmpl-"),
@@ -87,8 +89,8 @@ async function whole(body: ChatRequest, pieces: AsyncIterable<Piece>, work: Work
 /** The events of a stream; ends with [DONE], or with an error event where something went wrong on the way. */
 async function* chunks(
   body: ChatRequest,
-  first: IteratorResult<Piece, void>,
-  rest: AsyncGenerator<Piece, void, void>,
+  first: IteratorResult<readonly Piece[], void>,
+  rest: Batches,
   work: Work,
 ): AsyncGenerator<string, void, void> {
   const withUsage = body.stream_options?.include_usage === true
@@ -106,29 +108,29 @@ async function* chunks(
     },"finish_reason":${finish === null ? "null" : `"${finish}"`}}${closing}`
   const usage = new UsageCount(body.n ?? 1)
   const answers = new Map<number, WrittenCalls>()
-  try {
-    for (let next = first; !next.done; next = await rest.next()) {
-      const piece = next.value
-      const { index, finishReason } = piece
-      let out = ""
-      let calls = answers.get(index)
-      if (!calls) {
-        answers.set(index, (calls = new WrittenCalls()))
-        out += event(index, { role: "assistant", content: "", refusal: null })
-      }
-      const one = body.logprobs ? probabilities(work.llama.tokenizer, piece) : undefined
-      for (const { index: at, id, name, arguments: part } of calls.add(piece)) {
-        const begin = id !== undefined && { id, type: "function" }
-        const called = name === undefined ? { arguments: part } : { name, arguments: part }
-        out += event(index, { tool_calls: [{ index: at, ...begin, function: called }] })
-      }
-      const text = calls.textOf(piece)
-      if (text !== "" || one)
-        out += event(index, { content: text }, one ? { content: [one], refusal: null } : null)
-      if (finishReason) out += event(index, {}, null, finishReasons[calls.reasonOf(finishReason)])
-      usage.add(piece)
-      if (out !== "") yield out
+  const eventsOf = (piece: Piece): string => {
+    const { index, finishReason } = piece
+    let out = ""
+    let calls = answers.get(index)
+    if (!calls) {
+      answers.set(index, (calls = new WrittenCalls()))
+      out += event(index, { role: "assistant", content: "", refusal: null })
     }
+    const one = body.logprobs ? probabilities(work.llama.tokenizer, piece) : undefined
+    for (const { index: at, id, name, arguments: part } of calls.add(piece)) {
+      const begin = id !== undefined && { id, type: "function" }
+      const called = name === undefined ? { arguments: part } : { name, arguments: part }
+      out += event(index, { tool_calls: [{ index: at, ...begin, function: called }] })
+    }
+    const text = calls.textOf(piece)
+    if (text !== "" || one)
+      out += event(index, { content: text }, one ? { content: [one], refusal: null } : null)
+    if (finishReason) out += event(index, {}, null, finishReasons[calls.reasonOf(finishReason)])
+    usage.add(piece)
+    return out
+  }
+  try {
+    for (let next = first; !next.done; next = await rest.next()) yield next.value.map(eventsOf).join("")
     work.report(usage.promptTokens, usage.completionTokens)
     if (withUsage) yield dataEvent({ ...head, choices: [], usage })
     yield "data: [DONE]\n\n"

@@ -2,8 +2,9 @@
 import { idsOf, newId } from "../engine/api-values.js"
 import type { Piece } from "../engine/options.js"
 import {
+  type Batches,
+  batchesOf,
   checkLength,
-  piecesOf,
   probability,
   samplingOptions,
   seconds,
@@ -50,12 +51,13 @@ export async function completions(context: ServerContext, request: Request): Pro
       adapter: work.adapter,
       signal: work.signal,
     })
-    const pieces = piecesOf(
+    const batches = batchesOf(
       ids.map((prompt) => work.llama.generate(prompt, options)),
       n,
       work,
+      body.stream === true,
     )
-    const parts = partsOf(body, pieces, echoes, work)
+    const parts = partsOf(body, batches, echoes, work)
     const usage = new UsageCount(n)
     if (!body.stream) return await whole(body, parts, prompts.length * n, usage, work)
     const first = await parts.next()
@@ -78,47 +80,51 @@ interface Part {
   readonly piece?: Piece
 }
 
+type Parts = AsyncGenerator<readonly Part[], void, void>
+
 async function* partsOf(
   body: CompletionRequest,
-  pieces: AsyncIterable<Piece>,
+  batches: Batches,
   echoes: readonly { text: string; logprobs: Logprobs | null }[],
   work: Work,
-): AsyncGenerator<Part, void, void> {
+): Parts {
   const n = body.n ?? 1
   /** Characters of each answer so far; logprobs name the place of each token in it. */
   const lengths = new Map<number, number>()
-  for await (const piece of pieces) {
-    const { index, text, token, logprobs: found } = piece
-    if (!lengths.has(index)) {
-      const echo = echoes[Math.floor(index / n)]
-      lengths.set(index, echo?.text.length ?? 0)
-      if (echo) yield { index, ...echo }
-    }
-    const offset = lengths.get(index)!
+  const partsOfPiece = (piece: Piece): Part[] => {
+    const { index, text } = piece
+    const echo = lengths.has(index) ? undefined : echoes[Math.floor(index / n)]
+    const offset = lengths.get(index) ?? echo?.text.length ?? 0
     lengths.set(index, offset + text.length)
-    const logprobs = body.logprobs == null ? null : noLogprobs()
-    if (logprobs && token !== undefined && found) {
-      const { tokenizer } = work.llama
-      const { token: shown, logprob } = probability(tokenizer, token, found.logprob)
-      logprobs.tokens.push(shown)
-      logprobs.token_logprobs.push(logprob)
-      logprobs.top_logprobs.push(
-        Object.fromEntries(
-          found.top.map((other) => {
-            const { token: name, logprob: value } = probability(tokenizer, other.token, other.logprob)
-            return [name, value]
-          }),
-        ),
-      )
-      logprobs.text_offset.push(offset)
-    }
-    yield { index, text, logprobs, piece }
+    const logprobs = body.logprobs == null ? null : logprobsOf(piece, offset, work)
+    const part = { index, text, logprobs, piece }
+    return echo ? [{ index, ...echo }, part] : [part]
   }
+  for await (const pieces of batches) yield pieces.flatMap(partsOfPiece)
+}
+
+/** `offset`: characters before the piece. */
+function logprobsOf({ token, logprobs: found }: Piece, offset: number, { llama }: Work): Logprobs {
+  const logprobs = noLogprobs()
+  if (token === undefined || !found) return logprobs
+  const { token: shown, logprob } = probability(llama.tokenizer, token, found.logprob)
+  logprobs.tokens.push(shown)
+  logprobs.token_logprobs.push(logprob)
+  logprobs.top_logprobs.push(
+    Object.fromEntries(
+      found.top.map((other) => {
+        const { token: name, logprob: value } = probability(llama.tokenizer, other.token, other.logprob)
+        return [name, value]
+      }),
+    ),
+  )
+  logprobs.text_offset.push(offset)
+  return logprobs
 }
 
 async function whole(
   body: CompletionRequest,
-  parts: AsyncIterable<Part>,
+  batches: Parts,
   answers: number,
   usage: UsageCount,
   work: Work,
@@ -129,18 +135,19 @@ async function whole(
     logprobs: body.logprobs == null ? null : noLogprobs(),
     finish_reason: "stop",
   }))
-  for await (const { index, text, logprobs, piece } of parts) {
-    const choice = choices[index]
-    choice.texts.push(text)
-    if (logprobs && choice.logprobs) {
-      choice.logprobs.tokens.push(...logprobs.tokens)
-      choice.logprobs.token_logprobs.push(...logprobs.token_logprobs)
-      choice.logprobs.top_logprobs.push(...logprobs.top_logprobs)
-      choice.logprobs.text_offset.push(...logprobs.text_offset)
+  for await (const parts of batches)
+    for (const { index, text, logprobs, piece } of parts) {
+      const choice = choices[index]
+      choice.texts.push(text)
+      if (logprobs && choice.logprobs) {
+        choice.logprobs.tokens.push(...logprobs.tokens)
+        choice.logprobs.token_logprobs.push(...logprobs.token_logprobs)
+        choice.logprobs.top_logprobs.push(...logprobs.top_logprobs)
+        choice.logprobs.text_offset.push(...logprobs.text_offset)
+      }
+      if (piece?.finishReason) choice.finish_reason = piece.finishReason
+      if (piece) usage.add(piece)
     }
-    if (piece?.finishReason) choice.finish_reason = piece.finishReason
-    if (piece) usage.add(piece)
-  }
   work.report(usage.promptTokens, usage.completionTokens)
   return Response.json({
     id: newId("cmpl-"),
@@ -154,8 +161,8 @@ async function whole(
 
 async function* events(
   body: CompletionRequest,
-  first: IteratorResult<Part, void>,
-  rest: AsyncGenerator<Part, void, void>,
+  first: IteratorResult<readonly Part[], void>,
+  rest: Parts,
   usage: UsageCount,
   work: Work,
 ): AsyncGenerator<string, void, void> {
@@ -163,14 +170,14 @@ async function* events(
   const withUsage = body.stream_options?.include_usage === true
   const opening = `data: ${JSON.stringify(head).slice(0, -1)},"choices":[`
   const closing = withUsage ? `],"usage":null}\n\n` : `]}\n\n`
+  const event = ({ index, text, logprobs, piece }: Part): string => {
+    const finish = piece?.finishReason ?? null
+    if (piece) usage.add(piece)
+    if (text === "" && finish === null && !logprobs?.tokens.length) return ""
+    return opening + JSON.stringify({ text, index, logprobs, finish_reason: finish }) + closing
+  }
   try {
-    for (let next = first; !next.done; next = await rest.next()) {
-      const { index, text, logprobs, piece } = next.value
-      const finish = piece?.finishReason ?? null
-      if (piece) usage.add(piece)
-      if (text === "" && finish === null && !logprobs?.tokens.length) continue
-      yield opening + JSON.stringify({ text, index, logprobs, finish_reason: finish }) + closing
-    }
+    for (let next = first; !next.done; next = await rest.next()) yield next.value.map(event).join("")
     work.report(usage.promptTokens, usage.completionTokens)
     if (withUsage) yield dataEvent({ ...head, choices: [], usage })
     yield "data: [DONE]\n\n"

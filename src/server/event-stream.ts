@@ -9,7 +9,7 @@ const most = 32_768
  * system costs as much as computing a token of a very small model, so where many streams run each has fewer, and all of
  * them together no more than 500 a second.
  */
-const pace = () => Math.max(30, 2 * openStreams)
+export const packetInterval = (): number => Math.max(30, 2 * openStreams)
 let openStreams = 0
 
 /** One event of the stream. */
@@ -89,7 +89,7 @@ export function eventStream(
             onText = resolve
           })
         if (!ended) {
-          const early = lastPacket + pace() - performance.now()
+          const early = lastPacket + packetInterval() - performance.now()
           if (early > 1) await paced(early)
           else await turnOfEvents() // texts of the same step, and of steps that came meanwhile, join
         }

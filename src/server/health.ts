@@ -18,6 +18,7 @@ const engineFamilies = {
   cria_tokens_per_second: "Tokens generated a second over the last seconds of work",
   cria_prompt_tokens_total: "Prompt tokens computed since the model was loaded",
   cria_generated_tokens_total: "Tokens generated since the model was loaded",
+  cria_steps_total: "Forward passes since the model was loaded",
 } as const
 
 export async function metricsText({ models, gate, metrics }: ServerContext): Promise<Response> {
@@ -48,6 +49,7 @@ export async function metricsText({ models, gate, metrics }: ServerContext): Pro
     })
     const generated = stats.generatedTokens
     metrics.setCounter("cria_generated_tokens_total", help.cria_generated_tokens_total, generated, { model })
+    metrics.setCounter("cria_steps_total", help.cria_steps_total, stats.steps, { model })
   }
   return new Response(metrics.text(), {
     headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },

@@ -1,7 +1,7 @@
 // Writes one response: pieces of the engine become output items, and every change an event with its number.
 import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import { probabilities, UsageCount } from "./answers.js"
+import { type Batches, probabilities, UsageCount } from "./answers.js"
 import type { ItemStatus, OutputItem, OutputText, ResponseObject } from "./response-object.js"
 import { responseUsage } from "./response-object.js"
 import type { Work } from "./work.js"
@@ -13,11 +13,16 @@ export interface ResponseEvent {
   readonly [field: string]: unknown
 }
 
+/** Events in groups as they come. */
+export type ResponseEvents = AsyncGenerator<readonly ResponseEvent[], void, void>
+
 export class ResponseWriter {
   response: ResponseObject
   readonly usage = new UsageCount()
   readonly #withLogprobs: boolean
   readonly #output: OutputItem[] = []
+  readonly #calls = new WrittenCalls()
+  #finish: FinishReason = "stop"
   #number = 0
   /** The message that is being written. */
   #message: { id: string; texts: string[]; logprobs: unknown[] } | undefined
@@ -31,35 +36,42 @@ export class ResponseWriter {
     this.#withLogprobs = withLogprobs
   }
 
-  /** The events from the first to the last; afterwards `response` is finished. Errors of `pieces` are thrown on. */
-  async *events(pieces: AsyncIterable<Piece>, work: Work): AsyncGenerator<ResponseEvent, void, void> {
+  /** The events from the first to the last; afterwards `response` is finished. Errors of `batches` are thrown on. */
+  async *events(batches: Batches, work: Work): ResponseEvents {
     let started = false
     const opening = () => [
       this.#event("response.created", { response: this.response }),
       this.#event("response.in_progress", { response: this.response }),
     ]
-    let finish: FinishReason = "stop"
-    const calls = new WrittenCalls()
-    for await (const piece of pieces) {
-      if (!started) yield* opening() // not before the request is known to work
+    for await (const pieces of batches) {
+      if (!started) yield opening() // not before the request is known to work
       started = true
-      for (const { index, id, arguments: part } of calls.add(piece)) {
-        if (id !== undefined) yield* this.#openCall(calls.all[index])
-        if (part !== "")
-          yield this.#event("response.function_call_arguments.delta", { ...this.#callPlace(), delta: part })
-      }
-      const text = calls.textOf(piece)
-      const logprob = this.#withLogprobs ? probabilities(work.llama.tokenizer, piece) : undefined
-      if (text !== "") yield* this.#endCall("completed")
-      if (text !== "" || (logprob && this.#message)) yield* this.#write(text, logprob)
-      else if (logprob && calls.all.length === 0) this.#early.push(logprob)
-      if (piece.finishReason) {
-        finish = piece.finishReason
-        yield* this.#endCall(calls.all.length > (piece.toolCalls ?? []).length ? "incomplete" : "completed")
-      }
-      this.usage.add(piece)
+      yield pieces.flatMap((piece) => [...this.#take(piece, work)])
     }
-    const status = finish === "length" ? "incomplete" : "completed"
+    yield [...this.#end()]
+  }
+
+  *#take(piece: Piece, work: Work): Generator<ResponseEvent> {
+    const calls = this.#calls
+    for (const { index, id, arguments: part } of calls.add(piece)) {
+      if (id !== undefined) yield* this.#openCall(calls.all[index])
+      if (part !== "")
+        yield this.#event("response.function_call_arguments.delta", { ...this.#callPlace(), delta: part })
+    }
+    const text = calls.textOf(piece)
+    const logprob = this.#withLogprobs ? probabilities(work.llama.tokenizer, piece) : undefined
+    if (text !== "") yield* this.#endCall("completed")
+    if (text !== "" || (logprob && this.#message)) yield* this.#write(text, logprob)
+    else if (logprob && calls.all.length === 0) this.#early.push(logprob)
+    if (piece.finishReason) {
+      this.#finish = piece.finishReason
+      yield* this.#endCall(calls.all.length > (piece.toolCalls ?? []).length ? "incomplete" : "completed")
+    }
+    this.usage.add(piece)
+  }
+
+  *#end(): Generator<ResponseEvent> {
+    const status = this.#finish === "length" ? "incomplete" : "completed"
     if (this.#message || this.#output.length === 0) yield* this.#endMessage(status)
     this.response = {
       ...this.response,

@@ -2,18 +2,18 @@
 import type { Message } from "../chat/index.js"
 import { newId } from "../engine/api-values.js"
 import type { ChatGenerateOptions } from "../engine/llama.js"
-import { checkLength, piecesOf, samplingOptions, withoutUndefined } from "./answers.js"
+import { batchesOf, checkLength, samplingOptions, withoutUndefined } from "./answers.js"
 import { ApiError, badRequest, toApiError } from "./api-error.js"
 import { choiceOf, joined, parseArguments } from "./chat-request.js"
 import { constraintFor, type FunctionTool } from "./constraints.js"
 import { eventStream } from "./event-stream.js"
 import { shuttingDown } from "./gate.js"
 import { readJson } from "./read-body.js"
-import { type ResponseEvent, ResponseWriter } from "./response-events.js"
+import { type ResponseEvent, type ResponseEvents, ResponseWriter } from "./response-events.js"
 import { newResponse, type OutputItem } from "./response-object.js"
 import { type InputItem, type ResponseRequest, responseRequest } from "./responses-schema.js"
 import { type ServerContext, Work } from "./work.js"
-import { callsLimited } from "./written-calls.js"
+import { oneCallOf } from "./written-calls.js"
 
 interface Task {
   readonly messages: readonly Message[]
@@ -124,17 +124,14 @@ function messagesOf(items: readonly (InputItem | OutputItem)[]): Message[] {
   return messages
 }
 
-function eventsOf(
-  { messages, options, writer, body }: Task,
-  work: Work,
-): AsyncGenerator<ResponseEvent, void, void> {
+function eventsOf({ messages, options, writer, body }: Task, work: Work): ResponseEvents {
   checkLength(
     work.llama,
     messages.map(({ content }) => content),
   )
   const generation = work.llama.chat(messages, { ...options, adapter: work.adapter, signal: work.signal })
-  const pieces = callsLimited(piecesOf([generation], 1, work), body.parallel_tool_calls ?? true)
-  return writer.events(pieces, work)
+  const batches = batchesOf([generation], 1, work, body.stream === true)
+  return writer.events((body.parallel_tool_calls ?? true) ? batches : oneCallOf(batches), work)
 }
 
 function keep({ responses }: ServerContext, { writer, input, body }: Task, cancel?: () => void): void {
@@ -150,8 +147,8 @@ function keep({ responses }: ServerContext, { writer, input, body }: Task, cance
 async function* texts(
   context: ServerContext,
   task: Task,
-  first: IteratorResult<ResponseEvent, void>,
-  rest: AsyncGenerator<ResponseEvent, void, void>,
+  first: IteratorResult<readonly ResponseEvent[], void>,
+  rest: ResponseEvents,
   work: Work,
 ): AsyncGenerator<string, void, void> {
   const { writer } = task
@@ -160,7 +157,7 @@ async function* texts(
     for (let next = first; !next.done; next = await rest.next()) {
       // kept before its last event is sent: who reads that may ask for it at once
       if (writer.response.status !== "in_progress") keep(context, task)
-      yield text(next.value)
+      yield next.value.map(text).join("")
     }
     work.report(writer.usage.promptTokens, writer.usage.completionTokens)
   } catch (error) {

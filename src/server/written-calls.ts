@@ -1,6 +1,7 @@
 // The calls of tools of one answer, gathered from the parts in which they are written.
 import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
+import type { Batches } from "./answers.js"
 
 export interface WrittenCall {
   readonly id: string
@@ -18,19 +19,16 @@ export interface CallPart {
 }
 
 /** Only the first call of an answer, where the client can take no more. */
-export async function* callsLimited(
-  pieces: AsyncIterable<Piece>,
-  parallel: boolean,
-): AsyncGenerator<Piece, void, void> {
-  for await (const piece of pieces) {
-    const { toolCallDeltas, toolCalls } = piece
-    yield parallel || !(toolCallDeltas || toolCalls)
-      ? piece
-      : {
-          ...piece,
-          ...(toolCallDeltas && { toolCallDeltas: toolCallDeltas.filter(({ index }) => index === 0) }),
-          ...(toolCalls && { toolCalls: toolCalls.slice(0, 1) }),
-        }
+export async function* oneCallOf(batches: Batches): Batches {
+  for await (const pieces of batches) yield pieces.map(withOneCall)
+}
+
+function withOneCall(piece: Piece): Piece {
+  const { toolCallDeltas, toolCalls } = piece
+  return {
+    ...piece,
+    ...(toolCallDeltas && { toolCallDeltas: toolCallDeltas.filter(({ index }) => index === 0) }),
+    ...(toolCalls && { toolCalls: toolCalls.slice(0, 1) }),
   }
 }
 

@@ -7,12 +7,12 @@ import { Generation } from "#cria/engine/generation"
 /** The same model, but each chat answers with the next text; what it was asked is kept. */
 export function scripted(llama: Llama, texts: string[]) {
   const asked: { messages: readonly Message[]; options: Record<string, unknown> }[] = []
-  async function* say(text: string): AsyncGenerator<Piece, void, void> {
+  async function* say(text: string): AsyncGenerator<readonly Piece[], void, void> {
     const ids = llama.tokenizer.encode(text)
     const decoder = llama.tokenizer.decoder()
-    for (const token of ids) yield { text: decoder.push(token), token, index: 0 }
+    for (const token of ids) yield [{ text: decoder.push(token), token, index: 0 }]
     const usage = { promptTokens: 10, cachedTokens: 0, completionTokens: ids.length }
-    yield { text: decoder.flush(), index: 0, finishReason: "stop", usage }
+    yield [{ text: decoder.flush(), index: 0, finishReason: "stop", usage }]
   }
   const chat = (messages: readonly Message[], options: Record<string, unknown>) => {
     asked.push({ messages, options })
