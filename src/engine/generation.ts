@@ -16,10 +16,13 @@ export interface Answer {
 /** Milliseconds between groups of pieces where only the whole is wanted. */
 export const untilTheEnd = 3_600_000
 
-/** Starts the work; pieces may be held back for so many milliseconds to come together. */
-type Start = (milliseconds: number) => AsyncGenerator<readonly Piece[], void, void>
+/** Pieces in groups as they come. */
+export type Batches = AsyncGenerator<readonly Piece[], void, void>
 
-async function* singly(batches: AsyncIterable<readonly Piece[]>): AsyncGenerator<Piece, void, void> {
+/** Starts the work; pieces may be held back for so many milliseconds to come together. */
+type Start = (milliseconds: number) => Batches
+
+async function* singly(batches: Batches): AsyncGenerator<Piece, void, void> {
   for await (const pieces of batches) yield* pieces
 }
 
@@ -43,7 +46,7 @@ export class Generation implements AsyncIterable<Piece> {
    * the engine) or as many as fit a message. For who passes answers on, where waking up for every token would cost more
    * than it brings.
    */
-  batches(milliseconds: number): AsyncGenerator<readonly Piece[], void, void> {
+  batches(milliseconds: number): Batches {
     const start = this.#start
     if (!start) throw new InvalidOptionError("this generation was read already: call generate or chat again")
     this.#start = undefined

@@ -1,6 +1,6 @@
 // What all kinds of answers share: sampling options, several generations as one stream of pieces, usage.
 import { seedOf, topPOf } from "../engine/api-values.js"
-import { type Generation, untilTheEnd } from "../engine/generation.js"
+import { type Batches, type Generation, untilTheEnd } from "../engine/generation.js"
 import type { Llama } from "../engine/llama.js"
 import type { GenerateOptions, Piece, Usage } from "../engine/options.js"
 import type { Tokenizer } from "../tokenizer/index.js"
@@ -49,29 +49,12 @@ export function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }
 
-/** Pieces of an answer, in groups as they come. */
-export type Batches = AsyncGenerator<readonly Piece[], void, void>
+/** What is to be streamed comes as often as packets are sent, what is to be answered as a whole in few groups. */
+export const batchesOf = (generation: Generation, stream: boolean): Batches =>
+  generation.batches(stream ? packetInterval() : untilTheEnd)
 
-/**
- * Pieces of several generations; answer i of generation g has index g * answersEach + i. What is to be streamed comes as
- * often as packets are sent, what is to be answered as a whole in few groups.
- */
-export async function* batchesOf(
-  generations: readonly Generation[],
-  answersEach: number,
-  work: Work,
-  stream: boolean,
-): Batches {
-  const iterators = generations.map((generation) =>
-    generation.batches(stream ? packetInterval() : untilTheEnd),
-  )
-  if (iterators.length === 1) {
-    for await (const pieces of iterators[0]) {
-      work.onPiece()
-      yield pieces
-    }
-    return
-  }
+/** Pieces of several generations; answer i of generation g has index g * answersEach + i. */
+export async function* merged(iterators: readonly Batches[], answersEach: number, work: Work): Batches {
   const advance = async (from: number) => ({ from, next: await iterators[from].next() })
   const pending = new Map(iterators.map((_, from) => [from, advance(from)]))
   try {
@@ -82,7 +65,6 @@ export async function* batchesOf(
         continue
       }
       pending.set(from, advance(from))
-      work.onPiece()
       yield next.value.map((piece) => ({ ...piece, index: from * answersEach + piece.index }))
     }
   } finally {

@@ -1,11 +1,11 @@
 // POST /v1/chat/completions: whole answers, or chunks as they come.
 import { newId } from "../engine/api-values.js"
+import type { Batches } from "../engine/generation.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import { type Batches, batchesOf, checkLength, probabilities, seconds, UsageCount } from "./answers.js"
-import { toApiError } from "./api-error.js"
+import { batchesOf, checkLength, probabilities, seconds, UsageCount } from "./answers.js"
 import { chatTask } from "./chat-request.js"
 import { oneCallOf, WrittenCalls } from "./written-calls.js"
-import { dataEvent, eventStream } from "./event-stream.js"
+import { dataEvent, eventStream, type EventWriter } from "./event-stream.js"
 import { readJson } from "./read-body.js"
 import { type ChatRequest, chatRequest } from "./schemas.js"
 import { type ServerContext, Work } from "./work.js"
@@ -21,12 +21,12 @@ export async function chatCompletions(context: ServerContext, request: Request):
       messages.map(({ content }) => content),
     )
     const generation = work.llama.chat(messages, { ...options, adapter: work.adapter, signal: work.signal })
-    const all = batchesOf([generation], 1, work, body.stream === true)
+    const all = batchesOf(generation, body.stream === true)
     const batches = parallelCalls ? all : oneCallOf(all)
     if (!body.stream) return await whole(body, batches, work)
     const first = await batches.next() // what is wrong with the request comes to light before the status is sent
     handedOver = true
-    return eventStream(chunks(body, first, batches, work), () => work.abort(), context.limits.stallTimeout)
+    return eventStream(first, batches, chunksOf(body, work), work, context.limits.stallTimeout)
   } finally {
     if (!handedOver) work.end()
   }
@@ -46,7 +46,8 @@ async function whole(body: ChatRequest, batches: Batches, work: Work): Promise<R
     finish: "stop" as FinishReason,
   }))
   const usage = new UsageCount(body.n ?? 1)
-  for await (const pieces of batches)
+  for await (const pieces of batches) {
+    work.onPiece()
     for (const piece of pieces) {
       const answer = answers[piece.index]
       answer.calls.add(piece)
@@ -56,6 +57,7 @@ async function whole(body: ChatRequest, batches: Batches, work: Work): Promise<R
       if (piece.finishReason) answer.finish = answer.calls.reasonOf(piece.finishReason)
       usage.add(piece)
     }
+  }
   work.report(usage.promptTokens, usage.completionTokens)
   return Response.json({
     id: newId("chatcmpl-"),
@@ -86,13 +88,8 @@ async function whole(body: ChatRequest, batches: Batches, work: Work): Promise<R
   })
 }
 
-/** The events of a stream; ends with [DONE], or with an error event where something went wrong on the way. */
-async function* chunks(
-  body: ChatRequest,
-  first: IteratorResult<readonly Piece[], void>,
-  rest: Batches,
-  work: Work,
-): AsyncGenerator<string, void, void> {
+/** The chunks of a stream, which ends with [DONE] or with an error. */
+function chunksOf(body: ChatRequest, work: Work): EventWriter {
   const withUsage = body.stream_options?.include_usage === true
   const head = {
     id: newId("chatcmpl-"),
@@ -129,15 +126,12 @@ async function* chunks(
     usage.add(piece)
     return out
   }
-  try {
-    for (let next = first; !next.done; next = await rest.next()) yield next.value.map(eventsOf).join("")
-    work.report(usage.promptTokens, usage.completionTokens)
-    if (withUsage) yield dataEvent({ ...head, choices: [], usage })
-    yield "data: [DONE]\n\n"
-  } catch (error) {
-    if (!work.signal.aborted || work.signal.reason !== error) yield dataEvent(toApiError(error).body)
-    else yield dataEvent(toApiError(work.signal.reason).body)
-  } finally {
-    work.end()
+  return {
+    write: (pieces) => pieces.map(eventsOf).join(""),
+    end: () => {
+      work.report(usage.promptTokens, usage.completionTokens)
+      return (withUsage ? dataEvent({ ...head, choices: [], usage }) : "") + "data: [DONE]\n\n"
+    },
+    fail: (error) => dataEvent(error.body),
   }
 }

@@ -1,19 +1,20 @@
 // POST /v1/completions, the older API: texts or tokens are continued as they stand.
 import { idsOf, newId } from "../engine/api-values.js"
+import type { Batches } from "../engine/generation.js"
 import type { Piece } from "../engine/options.js"
 import {
-  type Batches,
   batchesOf,
   checkLength,
+  merged,
   probability,
   samplingOptions,
   seconds,
   UsageCount,
   withoutUndefined,
 } from "./answers.js"
-import { badRequest, toApiError } from "./api-error.js"
+import { badRequest } from "./api-error.js"
 import { textsOf } from "./embeddings.js"
-import { dataEvent, eventStream } from "./event-stream.js"
+import { dataEvent, eventStream, type EventWriter } from "./event-stream.js"
 import { echoOf, type Logprobs, noLogprobs } from "./prompt-logprobs.js"
 import { readJson } from "./read-body.js"
 import { type CompletionRequest, completionRequest } from "./schemas.js"
@@ -51,22 +52,13 @@ export async function completions(context: ServerContext, request: Request): Pro
       adapter: work.adapter,
       signal: work.signal,
     })
-    const batches = batchesOf(
-      ids.map((prompt) => work.llama.generate(prompt, options)),
-      n,
-      work,
-      body.stream === true,
-    )
-    const parts = partsOf(body, batches, echoes, work)
-    const usage = new UsageCount(n)
-    if (!body.stream) return await whole(body, parts, prompts.length * n, usage, work)
-    const first = await parts.next()
+    const each = ids.map((prompt) => batchesOf(work.llama.generate(prompt, options), body.stream === true))
+    const batches = each.length === 1 ? each[0] : merged(each, n, work)
+    const partsOf = partsWith(body, echoes, work)
+    if (!body.stream) return await whole(body, batches, partsOf, prompts.length * n, work)
+    const first = await batches.next()
     handedOver = true
-    return eventStream(
-      events(body, first, parts, usage, work),
-      () => work.abort(),
-      context.limits.stallTimeout,
-    )
+    return eventStream(first, batches, eventsOf(body, partsOf, work), work, context.limits.stallTimeout)
   } finally {
     if (!handedOver) work.end()
   }
@@ -80,18 +72,16 @@ interface Part {
   readonly piece?: Piece
 }
 
-type Parts = AsyncGenerator<readonly Part[], void, void>
-
-async function* partsOf(
+/** The parts that a piece makes: before the first of an answer comes the echo. */
+function partsWith(
   body: CompletionRequest,
-  batches: Batches,
   echoes: readonly { text: string; logprobs: Logprobs | null }[],
   work: Work,
-): Parts {
+): (piece: Piece) => Part[] {
   const n = body.n ?? 1
   /** Characters of each answer so far; logprobs name the place of each token in it. */
   const lengths = new Map<number, number>()
-  const partsOfPiece = (piece: Piece): Part[] => {
+  return (piece) => {
     const { index, text } = piece
     const echo = lengths.has(index) ? undefined : echoes[Math.floor(index / n)]
     const offset = lengths.get(index) ?? echo?.text.length ?? 0
@@ -100,7 +90,6 @@ async function* partsOf(
     const part = { index, text, logprobs, piece }
     return echo ? [{ index, ...echo }, part] : [part]
   }
-  for await (const pieces of batches) yield pieces.flatMap(partsOfPiece)
 }
 
 /** `offset`: characters before the piece. */
@@ -124,9 +113,9 @@ function logprobsOf({ token, logprobs: found }: Piece, offset: number, { llama }
 
 async function whole(
   body: CompletionRequest,
-  batches: Parts,
+  batches: Batches,
+  partsOf: (piece: Piece) => Part[],
   answers: number,
-  usage: UsageCount,
   work: Work,
 ): Promise<Response> {
   const choices = Array.from({ length: answers }, (_, index) => ({
@@ -135,8 +124,10 @@ async function whole(
     logprobs: body.logprobs == null ? null : noLogprobs(),
     finish_reason: "stop",
   }))
-  for await (const parts of batches)
-    for (const { index, text, logprobs, piece } of parts) {
+  const usage = new UsageCount(body.n ?? 1)
+  for await (const pieces of batches) {
+    work.onPiece()
+    for (const { index, text, logprobs, piece } of pieces.flatMap(partsOf)) {
       const choice = choices[index]
       choice.texts.push(text)
       if (logprobs && choice.logprobs) {
@@ -148,6 +139,7 @@ async function whole(
       if (piece?.finishReason) choice.finish_reason = piece.finishReason
       if (piece) usage.add(piece)
     }
+  }
   work.report(usage.promptTokens, usage.completionTokens)
   return Response.json({
     id: newId("cmpl-"),
@@ -159,13 +151,8 @@ async function whole(
   })
 }
 
-async function* events(
-  body: CompletionRequest,
-  first: IteratorResult<readonly Part[], void>,
-  rest: Parts,
-  usage: UsageCount,
-  work: Work,
-): AsyncGenerator<string, void, void> {
+function eventsOf(body: CompletionRequest, partsOf: (piece: Piece) => Part[], work: Work): EventWriter {
+  const usage = new UsageCount(body.n ?? 1)
   const head = { id: newId("cmpl-"), object: "text_completion", created: seconds(), model: body.model }
   const withUsage = body.stream_options?.include_usage === true
   const opening = `data: ${JSON.stringify(head).slice(0, -1)},"choices":[`
@@ -176,14 +163,12 @@ async function* events(
     if (text === "" && finish === null && !logprobs?.tokens.length) return ""
     return opening + JSON.stringify({ text, index, logprobs, finish_reason: finish }) + closing
   }
-  try {
-    for (let next = first; !next.done; next = await rest.next()) yield next.value.map(event).join("")
-    work.report(usage.promptTokens, usage.completionTokens)
-    if (withUsage) yield dataEvent({ ...head, choices: [], usage })
-    yield "data: [DONE]\n\n"
-  } catch (error) {
-    yield dataEvent(toApiError(work.signal.aborted ? work.signal.reason : error).body)
-  } finally {
-    work.end()
+  return {
+    write: (pieces) => pieces.flatMap(partsOf).map(event).join(""),
+    end: () => {
+      work.report(usage.promptTokens, usage.completionTokens)
+      return (withUsage ? dataEvent({ ...head, choices: [], usage }) : "") + "data: [DONE]\n\n"
+    },
+    fail: (error) => dataEvent(error.body),
   }
 }

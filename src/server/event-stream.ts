@@ -1,40 +1,73 @@
-// Server-sent events out of a generator of texts. What comes together is sent together; a reader that does not read
-// stops the generator, one that leaves ends it.
-import { turnOfEvents } from "../engine/turn.js"
+// Server-sent events of an answer that is being written. A reader that does not read stops the engine, one that leaves
+// ends the answer.
+import type { Batches } from "../engine/generation.js"
+import type { Piece } from "../engine/options.js"
+import { type ApiError, toApiError } from "./api-error.js"
+import type { Work } from "./work.js"
 
-/** Characters that may wait for a slow reader before the generator is held back. */
+/** Bytes that may wait for a slow reader before the engine is held back. */
 const most = 32_768
+let openStreams = 0
+
 /**
  * Milliseconds between two packets of a stream: 30 packets a second are more than a reader sees. Handing a packet to the
  * system costs as much as computing a token of a very small model, so where many streams run each has fewer, and all of
- * them together no more than 500 a second.
+ * them together about 500 a second.
  */
 export const packetInterval = (): number => Math.max(30, 2 * openStreams)
-let openStreams = 0
 
-/** One event of the stream. */
+/** How an answer is written in events. */
+export interface EventWriter {
+  /** The events of some pieces, or "". */
+  write(pieces: readonly Piece[]): string
+  /** The last events. */
+  end(): string
+  /** The last event where something went wrong. */
+  fail(error: ApiError): string
+}
+
+/** One event of a stream. */
 export const dataEvent = (data: unknown): string => `data: ${JSON.stringify(data)}\n\n`
 
 /**
- * Streams the texts as they come. `source` handles its own errors; `onCancel` is called when the reader leaves, and
- * has to make `source` end; so it is when the reader takes nothing for `stallTimeout` milliseconds, because an answer
- * that nobody reads keeps its place from others.
+ * Streams an answer, each group of pieces in a packet of its own, and ends the work. A reader that takes nothing for
+ * `stallTimeout` milliseconds is taken for gone, because an answer that nobody reads keeps its place from others.
  */
 export function eventStream(
-  source: AsyncIterator<string>,
-  onCancel: () => void,
+  first: IteratorResult<readonly Piece[], void>,
+  rest: Batches,
+  writer: EventWriter,
+  work: Work,
   stallTimeout: number,
 ): Response {
   const encoder = new TextEncoder()
-  let buffer = ""
-  let ended = false
-  let cancelled = false
-  let onText = () => {}
+  let gone = false
   let onRoom = () => {}
-  let onPace = () => {}
-  let lastPacket = -Infinity
 
-  let fail: (error: Error) => void = () => {}
+  const pump = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    const send = (text: string) => {
+      if (text !== "" && !gone) controller.enqueue(encoder.encode(text))
+    }
+    openStreams++
+    work.onPiece()
+    try {
+      for (let next = first; !next.done; next = await rest.next()) {
+        if (gone) continue
+        send(writer.write(next.value))
+        if (controller.desiredSize! > 0 || (await room())) continue
+        gone = true
+        controller.error(new Error(`the reader took nothing for ${stallTimeout} ms`))
+        work.abort()
+      }
+      send(writer.end())
+    } catch (error) {
+      send(writer.fail(toApiError(work.signal.aborted ? work.signal.reason : error)))
+    } finally {
+      openStreams--
+      work.end()
+      if (!gone) controller.close()
+    }
+  }
 
   /** Waits until the reader took what waits; false when that takes too long. */
   const room = () =>
@@ -46,70 +79,17 @@ export function eventStream(
       }
     })
 
-  /** Waits until the next packet may leave, or the stream has ended. */
-  const paced = (milliseconds: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      onPace = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-
-  const pump = async () => {
-    openStreams++
-    try {
-      for (let next = await source.next(); !next.done; next = await source.next()) {
-        if (cancelled) continue
-        buffer += next.value
-        onText()
-        if (buffer.length > most && !(await room())) {
-          cancelled = true
-          onCancel()
-          fail(new Error(`the reader took nothing for ${stallTimeout} ms`))
-        }
-      }
-    } finally {
-      openStreams--
-      ended = true
-      onText()
-      onPace()
-    }
-  }
-
   const stream = new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        fail = (error) => controller.error(error)
-        void pump()
-      },
-      async pull(controller) {
-        if (buffer === "" && !ended)
-          await new Promise<void>((resolve) => {
-            onText = resolve
-          })
-        if (!ended) {
-          const early = lastPacket + packetInterval() - performance.now()
-          if (early > 1) await paced(early)
-          else await turnOfEvents() // texts of the same step, and of steps that came meanwhile, join
-        }
-        if (cancelled) return
-        lastPacket = performance.now()
-        const text = buffer
-        buffer = ""
-        onRoom()
-        if (text !== "") controller.enqueue(encoder.encode(text))
-        if (ended && buffer === "") controller.close()
-      },
+      start: (controller) => void pump(controller),
+      pull: () => onRoom(),
       cancel() {
-        cancelled = true
-        buffer = ""
+        gone = true
         onRoom()
-        onPace()
-        onCancel()
+        work.abort()
       },
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: 4096 }),
+    new ByteLengthQueuingStrategy({ highWaterMark: most }),
   )
   return new Response(stream, {
     headers: {

@@ -1,7 +1,8 @@
 // Writes one response: pieces of the engine become output items, and every change an event with its number.
 import { newId } from "../engine/api-values.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import { type Batches, probabilities, UsageCount } from "./answers.js"
+import type { Tokenizer } from "../tokenizer/index.js"
+import { probabilities, UsageCount } from "./answers.js"
 import type { ItemStatus, OutputItem, OutputText, ResponseObject } from "./response-object.js"
 import { responseUsage } from "./response-object.js"
 import type { Work } from "./work.js"
@@ -12,9 +13,6 @@ export interface ResponseEvent {
   readonly sequence_number: number
   readonly [field: string]: unknown
 }
-
-/** Events in groups as they come. */
-export type ResponseEvents = AsyncGenerator<readonly ResponseEvent[], void, void>
 
 export class ResponseWriter {
   response: ResponseObject
@@ -36,22 +34,24 @@ export class ResponseWriter {
     this.#withLogprobs = withLogprobs
   }
 
-  /** The events from the first to the last; afterwards `response` is finished. Errors of `batches` are thrown on. */
-  async *events(batches: Batches, work: Work): ResponseEvents {
-    let started = false
-    const opening = () => [
-      this.#event("response.created", { response: this.response }),
-      this.#event("response.in_progress", { response: this.response }),
-    ]
-    for await (const pieces of batches) {
-      if (!started) yield opening() // not before the request is known to work
-      started = true
-      yield pieces.flatMap((piece) => [...this.#take(piece, work)])
-    }
-    yield [...this.#end()]
+  /** The events of some pieces, the opening ones before the first. */
+  write(pieces: readonly Piece[], { llama }: Work): ResponseEvent[] {
+    const opening =
+      this.#number > 0
+        ? []
+        : [
+            this.#event("response.created", { response: this.response }),
+            this.#event("response.in_progress", { response: this.response }),
+          ]
+    return [...opening, ...pieces.flatMap((piece) => [...this.#take(piece, llama.tokenizer)])]
   }
 
-  *#take(piece: Piece, work: Work): Generator<ResponseEvent> {
+  /** The last events; `response` is finished then. */
+  end(): ResponseEvent[] {
+    return [...this.#end()]
+  }
+
+  *#take(piece: Piece, tokenizer: Tokenizer): Generator<ResponseEvent> {
     const calls = this.#calls
     for (const { index, id, arguments: part } of calls.add(piece)) {
       if (id !== undefined) yield* this.#openCall(calls.all[index])
@@ -59,7 +59,7 @@ export class ResponseWriter {
         yield this.#event("response.function_call_arguments.delta", { ...this.#callPlace(), delta: part })
     }
     const text = calls.textOf(piece)
-    const logprob = this.#withLogprobs ? probabilities(work.llama.tokenizer, piece) : undefined
+    const logprob = this.#withLogprobs ? probabilities(tokenizer, piece) : undefined
     if (text !== "") yield* this.#endCall("completed")
     if (text !== "" || (logprob && this.#message)) yield* this.#write(text, logprob)
     else if (logprob && calls.all.length === 0) this.#early.push(logprob)

@@ -1,15 +1,16 @@
 // /v1/responses: creates, streams, keeps, returns, cancels and deletes responses.
 import type { Message } from "../chat/index.js"
 import { newId } from "../engine/api-values.js"
+import type { Batches } from "../engine/generation.js"
 import type { ChatGenerateOptions } from "../engine/llama.js"
 import { batchesOf, checkLength, samplingOptions, withoutUndefined } from "./answers.js"
 import { ApiError, badRequest, toApiError } from "./api-error.js"
 import { choiceOf, joined, parseArguments } from "./chat-request.js"
 import { constraintFor, type FunctionTool } from "./constraints.js"
-import { eventStream } from "./event-stream.js"
+import { eventStream, type EventWriter } from "./event-stream.js"
 import { shuttingDown } from "./gate.js"
 import { readJson } from "./read-body.js"
-import { type ResponseEvent, type ResponseEvents, ResponseWriter } from "./response-events.js"
+import { type ResponseEvent, ResponseWriter } from "./response-events.js"
 import { newResponse, type OutputItem } from "./response-object.js"
 import { type InputItem, type ResponseRequest, responseRequest } from "./responses-schema.js"
 import { type ServerContext, Work } from "./work.js"
@@ -30,19 +31,15 @@ export async function createResponse(context: ServerContext, request: Request): 
   const work = await Work.begin(context, body.model, 1, request)
   let handedOver = false
   try {
-    const events = eventsOf(task, work)
+    const batches = batchesFor(task, work)
     if (!body.stream) {
-      for await (const _ of events);
+      await writeAll(task, batches, work)
       keep(context, task)
       return Response.json(task.writer.response)
     }
-    const first = await events.next()
+    const first = await batches.next()
     handedOver = true
-    return eventStream(
-      texts(context, task, first, events, work),
-      () => work.abort(),
-      context.limits.stallTimeout,
-    )
+    return eventStream(first, batches, eventsOf(context, task, work), work, context.limits.stallTimeout)
   } finally {
     if (!handedOver) work.end()
   }
@@ -124,14 +121,22 @@ function messagesOf(items: readonly (InputItem | OutputItem)[]): Message[] {
   return messages
 }
 
-function eventsOf({ messages, options, writer, body }: Task, work: Work): ResponseEvents {
+function batchesFor({ messages, options, body }: Task, work: Work): Batches {
   checkLength(
     work.llama,
     messages.map(({ content }) => content),
   )
   const generation = work.llama.chat(messages, { ...options, adapter: work.adapter, signal: work.signal })
-  const batches = batchesOf([generation], 1, work, body.stream === true)
-  return writer.events((body.parallel_tool_calls ?? true) ? batches : oneCallOf(batches), work)
+  const batches = batchesOf(generation, body.stream === true)
+  return (body.parallel_tool_calls ?? true) ? batches : oneCallOf(batches)
+}
+
+async function writeAll({ writer }: Task, batches: Batches, work: Work): Promise<void> {
+  for await (const pieces of batches) {
+    work.onPiece()
+    writer.write(pieces, work)
+  }
+  writer.end()
 }
 
 function keep({ responses }: ServerContext, { writer, input, body }: Task, cancel?: () => void): void {
@@ -144,26 +149,18 @@ function keep({ responses }: ServerContext, { writer, input, body }: Task, cance
   })
 }
 
-async function* texts(
-  context: ServerContext,
-  task: Task,
-  first: IteratorResult<readonly ResponseEvent[], void>,
-  rest: ResponseEvents,
-  work: Work,
-): AsyncGenerator<string, void, void> {
+function eventsOf(context: ServerContext, task: Task, work: Work): EventWriter {
   const { writer } = task
   const text = (event: ResponseEvent) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
-  try {
-    for (let next = first; !next.done; next = await rest.next()) {
-      // kept before its last event is sent: who reads that may ask for it at once
-      if (writer.response.status !== "in_progress") keep(context, task)
-      yield next.value.map(text).join("")
-    }
-    work.report(writer.usage.promptTokens, writer.usage.completionTokens)
-  } catch (error) {
-    yield text(writer.failed(toApiError(work.signal.aborted ? work.signal.reason : error).message))
-  } finally {
-    work.end()
+  return {
+    write: (pieces) => writer.write(pieces, work).map(text).join(""),
+    end: () => {
+      const last = writer.end()
+      keep(context, task) // before it is sent: who reads that may ask for it at once
+      work.report(writer.usage.promptTokens, writer.usage.completionTokens)
+      return last.map(text).join("")
+    },
+    fail: (error) => text(writer.failed(error.message)),
   }
 }
 
@@ -195,7 +192,7 @@ async function write(context: ServerContext, task: Task, cancelled: AbortSignal)
     const work = await Work.begin(context, body.model, 1, undefined, cancelled)
     try {
       writer.response = { ...writer.response, status: "in_progress" }
-      for await (const _ of eventsOf(task, work));
+      await writeAll(task, batchesFor(task, work), work)
     } finally {
       work.end()
     }

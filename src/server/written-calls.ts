@@ -1,7 +1,7 @@
 // The calls of tools of one answer, gathered from the parts in which they are written.
 import { newId } from "../engine/api-values.js"
+import type { Batches } from "../engine/generation.js"
 import type { FinishReason, Piece } from "../engine/options.js"
-import type { Batches } from "./answers.js"
 
 export interface WrittenCall {
   readonly id: string
