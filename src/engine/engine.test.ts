@@ -272,3 +272,21 @@ const onlyLetters = Object.fromEntries(
     id >= 97 && id <= 122 ? 0 : -Infinity,
   ]).filter(([, bias]) => bias !== 0),
 ) as Record<string, number>
+
+describe("in groups", () => {
+  const options: GenerateOptions = { maxTokens: 80, ignoreEos: true, seed: 5 }
+  const groupsOf = async (milliseconds: number): Promise<(readonly Piece[])[]> => {
+    const groups: (readonly Piece[])[] = []
+    const llama = await tiny()
+    for await (const pieces of llama.generate(promptOf(9, 1), options).batches(milliseconds))
+      groups.push(pieces)
+    return groups
+  }
+
+  test("the first piece comes at once, the others together, and all are the same", async () => {
+    const [single, grouped] = await Promise.all([groupsOf(0), groupsOf(3_600_000)])
+    expect(grouped.map(({ length }) => length)).toEqual([1, 64, 15])
+    expect(single.length).toBeGreaterThan(grouped.length)
+    expect(grouped.flat()).toEqual(single.flat())
+  })
+})
