@@ -2,7 +2,7 @@
 // worker gets one by structured clone. Also the steps that the readers share.
 import { InvalidFileError } from "../errors/index.js"
 import { derive, type DerivationsData } from "./derivations.js"
-import { early, PairList, PairTable, type PairTableData } from "./pair-table.js"
+import { PairList, PairTable, type PairTableData } from "./pair-table.js"
 import type { buildTrie, TrieData } from "./trie.js"
 import { TokenKind, viewOf, type Vocabulary, type VocabularyData } from "./vocabulary.js"
 
@@ -86,7 +86,7 @@ export function byteLevelTables(
   byteTokens: Int32Array,
 ): { pairs: PairTableData; leftToRight: LeftToRightData } {
   const all = PairTable.of(list)
-  const allEarly = PairTable.of(list, undefined, early)
+  const allEarly = PairTable.earlyOf(list)
   const { derivations, met, others } = derive(
     list,
     all,
@@ -95,7 +95,7 @@ export function byteLevelTables(
     shorter,
     vocabulary.data.offsets,
   )
-  const earlyPairs = PairTable.of(met, undefined, early).data
+  const earlyPairs = PairTable.earlyOf(met).data
   const leftToRight = { derivations, earlyPairs, trie: { first, nodes }, others }
   return { pairs: PairTable.of(met).data, leftToRight }
 }

@@ -61,14 +61,19 @@ export class PairTable {
     }
   }
 
-  /** The table of a list's merges below `limit`. Of two merges of one pair the lower number counts. */
-  static of(list: PairList, ranks?: Int32Array, limit = never): PairTable {
+  /** The table of a list's merges. Of two merges of one pair the lower number counts. */
+  static of(list: PairList, ranks?: Int32Array): PairTable {
     let merged: Int32Array | undefined
     if (!list.numbersAreIds) {
       merged = sharedInts(list.highest + 1)
       for (let at = 0; at < 4 * list.count; at += 4) merged[list.words[at + 2]] = list.words[at + 3]
     }
-    return new PairTable({ ...slotsOf(list, limit), merged, ranks })
+    return new PairTable({ ...slotsOf(list, never), merged, ranks })
+  }
+
+  /** The table of a list's early merges, which tells numbers only: what a merge makes the other table has. */
+  static earlyOf(list: PairList): PairTable {
+    return new PairTable({ ...slotsOf(list, early), merged: undefined, ranks: undefined })
   }
 }
 

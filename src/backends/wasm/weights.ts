@@ -68,7 +68,11 @@ export class WasmWeight implements Weight, PackedWeight {
   ) {}
 }
 
-const stagingBytes = 1024 * 1024
+/**
+ * Bytes of rows that are copied in and packed at a time. What the heap gives for them becomes a hole between weights; a
+ * large one would take in the smaller weights of each layer, so that each layer left another.
+ */
+const stagingBytes = 256 * 1024
 
 export class WasmWeightWriter implements WeightWriter {
   #written = 0
