@@ -62,9 +62,12 @@ test("what a killed process left is resumed by the next", async () => {
   const { child, ended } = startPull()
   const partial = async () => (await findParts(join(root(), "blobs"))).some((part) => part.size === 300_000)
   await vi.waitFor(async () => expect(await partial()).toBe(true), { timeout: 30_000 })
+  // the small file comes beside the large one, before or after its first bytes
+  const whole = () => readdir(join(root(), "snapshots", commit))
+  await vi.waitFor(async () => expect(await whole()).toEqual(["config.json"]), { timeout: 30_000 })
   child.kill("SIGKILL")
   await ended
-  expect(await readdir(join(root(), "snapshots", commit))).toEqual(["config.json"])
+  expect(await whole()).toEqual(["config.json"])
   const path = await startPull().ended
   expect(downloads().map((entry) => entry.range)).toEqual([undefined, "bytes=300000-"])
   expect(sha256(await readFile(join(path, "model.safetensors")))).toBe(sha256(weights))
