@@ -8,7 +8,7 @@ import { forward } from "../../model/llama.js"
 import type { Tensor } from "../../tensor/tensor.js"
 import type { PackedBatch } from "../packing.js"
 import type { TrainingBackend } from "../parameters.js"
-import { logNormalizers, restOf, reverseDivergence, type TopTokens, topTokens } from "./distributions.js"
+import { readLogits, restOf, reverseDivergence, type TopTokens, topTokens } from "./distributions.js"
 import type { Loss, Method, Pass } from "./method.js"
 
 export interface DistillOptions {
@@ -66,18 +66,16 @@ async function forwards(
   temperature: number,
 ): Promise<Divergence> {
   const { ids, p } = teacher
-  const scaled = temperature === 1 ? logits : backend.scale(logits, 1 / temperature)
-  const [rows, vocabulary] = logits.shape
-  const crossEntropies = await backend.read(backend.crossEntropy(scaled, ids, p))
+  const student = await readLogits(backend, logits, temperature)
+  const crossEntropies = await backend.read(backend.crossEntropy(student.tensor, ids, p))
   const entropy = p.reduce((sum, value) => (value > 0 ? sum - value * Math.log(value) : sum), 0)
-  const logSums = await logNormalizers(backend, logits, temperature)
-  const rest = restOf(await backend.read(logits), vocabulary, logSums, teacher, temperature)
+  const rest = restOf(student, teacher)
   return {
     sum: crossEntropies.reduce((sum, value) => sum + value, 0) - entropy + rest.sum,
     gradient: (scale) =>
       backend.crossEntropyGradient(
-        backend.tensor(new Float32Array(rows).fill(scale), [rows]),
-        scaled,
+        backend.tensor(new Float32Array(crossEntropies.length).fill(scale), [crossEntropies.length]),
+        student.tensor,
         ids,
         rest.targets,
       ),

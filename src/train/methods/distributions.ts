@@ -10,6 +10,28 @@ export interface TopTokens {
   readonly p: Float32Array
 }
 
+/** Rows of logits [R, V], divided by a temperature and read, each with its `log sum_v exp(values[r, v])`. */
+export interface ReadLogits {
+  /** The divided logits where they were computed. */
+  readonly tensor: Tensor
+  readonly values: Float32Array
+  readonly logSums: Float32Array
+  readonly vocabulary: number
+}
+
+export async function readLogits(
+  backend: TrainingBackend,
+  logits: Tensor,
+  temperature: number,
+): Promise<ReadLogits> {
+  const [rows, vocabulary] = logits.shape
+  const tensor = temperature === 1 ? logits : backend.scale(logits, 1 / temperature)
+  const firsts = await backend.read(backend.logProbabilities(tensor, new Int32Array(rows)))
+  const values = await backend.read(tensor)
+  const logSums = firsts.map((first, row) => values[row * vocabulary] - first)
+  return { tensor, values, logSums, vocabulary }
+}
+
 /** The k likeliest tokens of each row of [R, V] logits divided by the temperature; their p sum to less than 1. */
 export async function topTokens(
   backend: TrainingBackend,
@@ -17,21 +39,8 @@ export async function topTokens(
   k: number,
   temperature: number,
 ): Promise<TopTokens> {
-  const logSums = await logNormalizers(backend, logits, temperature)
-  return likeliest(await backend.read(logits), logSums, k, temperature)
-}
-
-/** `log sum_v exp(logits[r, v] / temperature)` of each row, [R]. */
-export async function logNormalizers(
-  backend: TrainingBackend,
-  logits: Tensor,
-  temperature: number,
-): Promise<Float32Array> {
-  const [rows, vocabulary] = logits.shape
-  const scaled = temperature === 1 ? logits : backend.scale(logits, 1 / temperature)
-  const firsts = await backend.read(backend.logProbabilities(scaled, new Int32Array(rows)))
-  const values = await backend.read(logits)
-  return firsts.map((first, row) => values[row * vocabulary] / temperature - first)
+  const { values, logSums, vocabulary } = await readLogits(backend, logits, temperature)
+  return likeliest(values, logSums, vocabulary, k)
 }
 
 /** Least probability that the student is taken to leave for the rest, so that no gradient grows without bound. */
@@ -44,11 +53,8 @@ const leastRest = 1e-4
  * `p_j - q_j r/s`. Without the rest a student would learn that everything unlikely is impossible.
  */
 export function restOf(
-  student: Float32Array,
-  vocabulary: number,
-  logSums: Float32Array,
+  { values, logSums, vocabulary }: ReadLogits,
   { ids, p, k }: TopTokens,
-  temperature: number,
 ): { sum: number; targets: Float32Array } {
   const targets = new Float32Array(p.length)
   const q = new Float64Array(k)
@@ -56,7 +62,7 @@ export function restOf(
   for (const [row, logSum] of logSums.entries()) {
     let [said, own] = [0, 0]
     for (let j = 0; j < k; j++) {
-      q[j] = Math.exp(student[row * vocabulary + ids[row * k + j]] / temperature - logSum)
+      q[j] = Math.exp(values[row * vocabulary + ids[row * k + j]] - logSum)
       said += p[row * k + j]
       own += q[j]
     }
@@ -68,11 +74,7 @@ export function restOf(
   return { sum, targets }
 }
 
-/**
- * As `topTokens`, of logits that have been read and their `logNormalizers`.
- */
-function likeliest(logits: Float32Array, logSums: Float32Array, k: number, temperature: number): TopTokens {
-  const vocabulary = logits.length / logSums.length
+function likeliest(logits: Float32Array, logSums: Float32Array, vocabulary: number, k: number): TopTokens {
   const rows = logSums.length
   const size = Math.min(k, vocabulary)
   const ids = new Int32Array(rows * size)
@@ -87,7 +89,7 @@ function likeliest(logits: Float32Array, logSums: Float32Array, k: number, tempe
     }
     for (let j = 0; j < size; j++) {
       ids[row * size + j] = heap.ids[j]
-      p[row * size + j] = Math.exp(heap.values[j] / temperature - logSums[row])
+      p[row * size + j] = Math.exp(heap.values[j] - logSums[row])
     }
   }
   return { k: size, ids, p }

@@ -11,7 +11,7 @@ import { Batches, type PackedBatch } from "../packing.js"
 import { Trainer } from "../trainer.js"
 import { headForm, type Trainable, trainWhole } from "../trainable.js"
 import { distill } from "./distill.js"
-import { logNormalizers, restOf, reverseDivergence, topTokens } from "./distributions.js"
+import { readLogits, restOf, reverseDivergence, topTokens } from "./distributions.js"
 import type { Method } from "./method.js"
 import { nextToken } from "./next-token.js"
 import { preference } from "./preference.js"
@@ -175,7 +175,7 @@ describe("distillation", () => {
     const values = normal([2, 50], 1, 1, 1)
     const logits = backend.tensor(values, [2, 50])
     const teacher = await topTokens(backend, logits, 5, 1)
-    const rest = restOf(values, 50, await logNormalizers(backend, logits, 1), teacher, 1)
+    const rest = restOf(await readLogits(backend, logits, 1), teacher)
     const one = backend.tensor(new Float32Array(2).fill(1), [2])
     const gradient = await backend.read(backend.crossEntropyGradient(one, logits, teacher.ids, rest.targets))
     expect(Math.max(...gradient.map(Math.abs))).toBeLessThan(1e-6)
