@@ -7,7 +7,7 @@ import { collectGarbage } from "../platform/index.js"
 /** Milliseconds between the end of a request and the look at the heap. */
 const rest = 5000
 /** Bytes that the heap may have grown by since the last look. */
-const slack = 16 * 2 ** 20
+const slack = 4 * 2 ** 20
 
 /** Watches the requests of a server until it closes. */
 export function collectWhenIdle(server: Server): void {

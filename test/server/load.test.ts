@@ -137,8 +137,7 @@ test("a server of its own, 200 connections, 32 answers at a time: its memory is 
       return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, "m").exec(text)?.[1])
     }
     await eventually(async () => (await metrics("cria_requests_running")) === 0)
-    // at the height of the load it is 50 MB more; what V8 has compiled since the short rounds stays
-    await eventually(() => resident(child) < before + 24 * 2 ** 20)
+    await eventually(() => resident(child) < before + 8 * 2 ** 20)
     expect(await metrics("cria_requests_waiting")).toBe(0)
     expect(errors).toEqual([])
   } finally {
