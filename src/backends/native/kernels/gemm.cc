@@ -62,11 +62,21 @@ static inline void tileOfColumns(int64_t rows, int64_t columns, int64_t steps, c
   for (int64_t r = 0; r < rows; r++) memcpy(c + r * stride, aside + r * WIDTH, size_t(columns) * sizeof(float));
 }
 
+/** Bytes of a panel that are fetched beside one tile, at most: more would wait for each other. */
+constexpr int64_t fetchedBeside = 2048;
+
 /** PANELS panels of B, of which C has `columns` columns, with all packed rows of A (see packRows, packColumns). */
 template <int PANELS>
 static inline void multiplyPanels(int64_t rows, int64_t columns, int64_t steps, const float* a, int64_t rowPanelStride,
-                                  const float* b, int64_t panelStride, float* c, int64_t stride, bool onto) {
+                                  const float* b, int64_t panelStride, float* c, int64_t stride, bool onto,
+                                  NextPanels next) {
+  const int64_t lines = ceilingDivide(next.bytes, ceilingDivide(rows, TILE_ROWS) * 64);
+  const int64_t fetched = smaller(lines * 64, fetchedBeside);
   for (int64_t row = 0; row < rows; row += TILE_ROWS) {
+    for (int64_t p = 0; p < PANELS; p++) {
+      for (int64_t i = 0; i < fetched; i += 64) __builtin_prefetch(next.first + p * next.stride + i);
+    }
+    next.first += fetched;
     tileOfColumns<PANELS>(smaller(rows - row, TILE_ROWS), columns, steps, a, b, panelStride, c + row * stride, stride,
                           onto);
     a += rowPanelStride;
@@ -74,14 +84,14 @@ static inline void multiplyPanels(int64_t rows, int64_t columns, int64_t steps, 
 }
 
 void multiplyStretch(int64_t rows, int64_t columns, int64_t steps, const float* a, int64_t rowPanelStride, const float* b,
-                     int64_t panelStride, float* c, int64_t stride, bool onto) {
+                     int64_t panelStride, float* c, int64_t stride, bool onto, NextPanels next) {
   while (columns > (TILE_PANELS - 1) * PANEL) {
-    multiplyPanels<TILE_PANELS>(rows, columns, steps, a, rowPanelStride, b, panelStride, c, stride, onto);
+    multiplyPanels<TILE_PANELS>(rows, columns, steps, a, rowPanelStride, b, panelStride, c, stride, onto, next);
     columns -= TILE_PANELS * PANEL;
     b += TILE_PANELS * panelStride;
     c += TILE_PANELS * PANEL;
   }
-  if (columns > 0) multiplyPanels<1>(rows, columns, steps, a, rowPanelStride, b, panelStride, c, stride, onto);
+  if (columns > 0) multiplyPanels<1>(rows, columns, steps, a, rowPanelStride, b, panelStride, c, stride, onto, next);
 }
 
 #if defined(__AVX2__) && !defined(__AVX512F__)

@@ -26,12 +26,19 @@ constexpr int64_t STRETCH = 256;
 /** Rows of A that are packed at once: with a stretch, less than half of a second-level cache. */
 constexpr int64_t BLOCK_ROWS = 192 / TILE_ROWS * TILE_ROWS;
 
+/** Of the panels that will be multiplied next: `bytes` of each, from `first` on, `stride` bytes apart. */
+struct NextPanels {
+  const uint8_t* first;
+  int64_t bytes, stride;
+};
+
 /**
  * A stretch of C: packed rows of A (see below) with panels of B. C[r][c] = (onto ? C[r][c] : 0) + sum_k A[r][k] B[k][c];
- * panels of A are `rowPanelStride` floats apart, those of B `panelStride`, rows of C `stride`.
+ * panels of A are `rowPanelStride` floats apart, those of B `panelStride`, rows of C `stride`. `next` is fetched
+ * meanwhile.
  */
 void multiplyStretch(int64_t rows, int64_t columns, int64_t steps, const float* a, int64_t rowPanelStride, const float* b,
-                     int64_t panelStride, float* c, int64_t stride, bool onto);
+                     int64_t panelStride, float* c, int64_t stride, bool onto, NextPanels next = {});
 
 /** Panels of A from its rows, one after the other: panel[k * TILE_ROWS + r] = x[r][k]. Rows that are missing stay unset. */
 void packRows(const float* x, int64_t stride, int64_t rows, int64_t steps, float* target);

@@ -112,23 +112,27 @@ static void linearVector(const float* x, const uint8_t* weight, float* out, int6
 template <int64_t KIND>
 static void linearBlock(const float* x, int64_t tokens, const uint8_t* weight, float* out, int64_t rows, int64_t columns,
                         int64_t first, int64_t last, float* packed, float* unpacked) {
+  constexpr int64_t columnBytes = PANEL * valueBytes(KIND);
+  const int64_t panelBytes = columns * columnBytes;
   for (int64_t k = 0; k < columns; k += STRETCH) {
     const int64_t steps = smaller(columns - k, STRETCH);
     packRows(x + k, columns, tokens, steps, packed);
     for (int64_t panel = first; panel < last; panel += TILE_PANELS) {
       const int64_t width = smaller(rows, last * PANEL) - panel * PANEL;
-      const uint8_t* source = weight + (panel * columns + k) * PANEL * valueBytes(KIND);
+      const uint8_t* source = weight + panel * panelBytes + k * columnBytes;
+      const uint8_t* next = panel + TILE_PANELS < last ? source + TILE_PANELS * panelBytes
+                                                       : weight + first * panelBytes + (k + STRETCH) * columnBytes;
       const float* b = reinterpret_cast<const float*>(source);
       int64_t panelStride = columns * PANEL;
       if (KIND != F32) {
         b = unpacked;
         panelStride = STRETCH * PANEL;
         for (int64_t p = 0; p < smaller(TILE_PANELS, last - panel); p++) {
-          unpackColumns<KIND>(source + p * columns * PANEL * valueBytes(KIND), steps, unpacked + p * panelStride);
+          unpackColumns<KIND>(source + p * panelBytes, steps, unpacked + p * panelStride);
         }
       }
       multiplyStretch(tokens, smaller(width, TILE_PANELS * PANEL), steps, packed, steps * TILE_ROWS, b, panelStride,
-                      out + panel * PANEL, rows, k > 0);
+                      out + panel * PANEL, rows, k > 0, {next, steps * columnBytes, panelBytes});
     }
   }
 }
