@@ -16,7 +16,8 @@ interface Measured {
   /** Of Cria: what computed, such as "native: avx2, 2 threads". */
   backend?: string
   prefill: { tokens: number; tokensPerSecond: number }[]
-  decode: { depth: number; tokensPerSecond: number }[]
+  /** Of Cria also which share of the machine's read bandwidth that is. */
+  decode: { depth: number; tokensPerSecond: number; bandwidthShare?: number }[]
   /** Several answers at once: tokens a second of all. */
   streams?: { streams: number; tokensPerSecond: number }
   loadMilliseconds: number
@@ -85,6 +86,14 @@ const row = (label: string, pick: (run: Measured) => number, digits = 1) => {
   const [ours, peer] = ["cria", "node-llama-cpp"].map((name) => median(runs[name].map(pick)))
   return `| ${label} | ${ours.toFixed(digits)} | ${peer.toFixed(digits)} | ${(ours / peer).toFixed(2)} |`
 }
+/** Both read the same bytes a token, so that their shares of the bandwidth are as their speeds. */
+const shareRow = (i: number): string => {
+  const ours = median(runs.cria.map(({ decode }) => decode[i].bandwidthShare!))
+  const [speed, peer] = ["cria", "node-llama-cpp"].map((name) =>
+    median(runs[name].map(({ decode }) => decode[i].tokensPerSecond)),
+  )
+  return `| share of the read bandwidth, % | ${(100 * ours).toFixed(0)} | ${((100 * ours * peer) / speed).toFixed(0)} | |`
+}
 const nodeVersion = (await promisify(execFile)(values.node, ["--version"])).stdout.trim()
 const peerVersion = JSON.parse(
   await readFile(here("peers/node_modules/node-llama-cpp/package.json"), "utf8"),
@@ -100,9 +109,10 @@ const table = [
   ...runs.cria[0].prefill.map(({ tokens }, i) =>
     row(`prefill of ${tokens}, tok/s`, (run) => run.prefill[i].tokensPerSecond),
   ),
-  ...runs.cria[0].decode.map(({ depth }, i) =>
+  ...runs.cria[0].decode.flatMap(({ depth }, i) => [
     row(`decode at ${depth}, tok/s`, (run) => run.decode[i].tokensPerSecond),
-  ),
+    shareRow(i),
+  ]),
   ...(runs.cria[0].streams
     ? [row(`${values.streams} streams together, tok/s`, (run) => run.streams!.tokensPerSecond)]
     : []),

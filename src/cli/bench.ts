@@ -2,12 +2,14 @@
 // in the prefix cache; the numbers do not depend on what the ids say.
 import type { Command } from "commander"
 import { Option } from "commander"
+import type { BackendName } from "../backends/index.js"
 import type { Llama } from "../engine/llama.js"
 import type { Context } from "./context.js"
 import { bytes, count, duration, rate, table } from "./format.js"
 import { loadLlama } from "./load.js"
 import { addModelFlags, type ModelFlags, numberIn, numbersIn } from "./options.js"
 import { startProgress } from "./progress.js"
+import { readBandwidth } from "./read-bandwidth.js"
 
 interface Flags extends ModelFlags {
   readonly prefill: number[]
@@ -27,6 +29,8 @@ interface DecodeResult {
   readonly depth: number
   readonly tokens: number
   readonly tokensPerSecond: number
+  /** Bytes of weights and cache read a second, as a share of the machine's read bandwidth. */
+  readonly bandwidthShare: number
 }
 
 export interface BenchResult {
@@ -40,6 +44,8 @@ export interface BenchResult {
   readonly loadMilliseconds: number
   readonly residentBytes: number
   readonly peakResidentBytes: number
+  /** Bytes a second that these threads read from memory. */
+  readonly readBandwidth: number
 }
 
 export function addBench(program: Command, context: Context): void {
@@ -47,7 +53,7 @@ export function addBench(program: Command, context: Context): void {
     .command("bench")
     .summary("how fast a model is on this machine")
     .description(
-      "Measures reading (prefill) and writing (decode) in tokens a second, the time to load and to the first token, and memory.",
+      "Measures reading (prefill) and writing (decode) in tokens a second, the time to load and to the first token, memory, and which share of the machine's read bandwidth writing reaches.",
     )
   addModelFlags(command)
   command
@@ -106,7 +112,7 @@ async function bench(context: Context, flags: Flags): Promise<void> {
     return run()
   }
   const prefill: PrefillResult[] = []
-  const decode: DecodeResult[] = []
+  const decode: Omit<DecodeResult, "bandwidthShare">[] = []
   let streams: BenchResult["streams"]
   try {
     await bencher.warmUp()
@@ -125,18 +131,27 @@ async function bench(context: Context, flags: Flags): Promise<void> {
     bar.end()
     undo()
   }
+  const { info } = llama
+  // Before the bandwidth is measured, which takes memory of its own. Linux and macOS through libuv: kilobytes.
+  const memory = {
+    residentBytes: process.memoryUsage().rss,
+    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+  }
+  const bandwidth = await readBandwidth(info.backendName as BackendName, info.threads)
+  const cacheBytes = info.cacheBytes / info.cacheTokens
+  const shareOf = ({ depth, tokens, tokensPerSecond }: (typeof decode)[number]): number =>
+    rounded((tokensPerSecond * (info.tokenBytes + (depth + tokens / 2) * cacheBytes)) / bandwidth)
   const result: BenchResult = {
-    model: llama.info.path,
-    backend: llama.info.backend,
-    threads: llama.info.threads,
-    weights: llama.info.weights,
+    model: info.path,
+    backend: info.backend,
+    threads: info.threads,
+    weights: info.weights,
     prefill,
-    decode,
+    decode: decode.map((one) => ({ ...one, bandwidthShare: shareOf(one) })),
     streams,
     loadMilliseconds,
-    residentBytes: process.memoryUsage().rss,
-    // Linux and macOS through libuv: kilobytes.
-    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    ...memory,
+    readBandwidth: Math.round(bandwidth),
   }
   if (flags.json) out.write(`${JSON.stringify(result)}\n`)
   else out.write(`${report(context, result)}\n`)
@@ -202,7 +217,7 @@ class Bencher {
   }
 
   /** The first token belongs to reading the prompt: it is not counted. */
-  async decode(depth: number, tokens: number): Promise<DecodeResult> {
+  async decode(depth: number, tokens: number): Promise<Omit<DecodeResult, "bandwidthShare">> {
     const { times } = await this.#run(this.#ids(Math.max(1, depth)), tokens + 1)
     const steps = times.length - 1
     return {
@@ -234,16 +249,17 @@ function report({ out }: Context, result: BenchResult): string {
       speed(tokensPerSecond),
       `first token after ${duration(firstTokenMilliseconds / 1000)}`,
     ]),
-    ...result.decode.map(({ depth, tokens, tokensPerSecond }) => [
+    ...result.decode.map(({ depth, tokens, tokensPerSecond, bandwidthShare }) => [
       `write after ${count(depth)} tokens`,
       speed(tokensPerSecond),
-      `${count(tokens)} tokens`,
+      `${count(tokens)} tokens, ${Math.round(100 * bandwidthShare)} % of the read bandwidth`,
     ]),
     ...(result.streams
       ? [[`write ${result.streams.streams} side by side`, speed(result.streams.tokensPerSecond), "in all"]]
       : []),
     ["load", duration(result.loadMilliseconds / 1000), ""],
     ["memory", bytes(result.residentBytes), `at most ${bytes(result.peakResidentBytes)}`],
+    ["read bandwidth", `${bytes(result.readBandwidth)}/s`, `${count(result.threads)} threads`],
   ]
   const weights = Object.entries(result.weights).map(([kind, size]) => `${kind} ${bytes(size)}`)
   return [

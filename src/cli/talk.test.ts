@@ -17,6 +17,7 @@ function talk(answer: (messages: readonly Message[]) => string[], pause = 0) {
       path: "/models/fake",
       weights: { int4: 1000 },
       weightBytes: 1000,
+      tokenBytes: 1000,
       backend: "fake, 1 thread",
       contextLength: 100,
     },

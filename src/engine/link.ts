@@ -12,6 +12,8 @@ export interface ModelInfo {
   /** Bytes of each kind of weight in memory, matrices only. */
   readonly weights: Partial<Record<WeightKind, number>>
   readonly weightBytes: number
+  /** Bytes of matrices that writing one token reads: all but an embedding that is not the output too. */
+  readonly tokenBytes: number
   /** One line for people. */
   readonly backend: string
   readonly backendName: string

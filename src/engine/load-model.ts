@@ -142,6 +142,7 @@ function assemble(
 ): { parts: EngineParts; loaded: LoadedModel } {
   const { config } = model
   const weights = weightsOf(model)
+  const weightBytes = Object.values(weights).reduce((sum, bytes) => sum + bytes, 0)
   const dtype =
     options.cacheType === "auto" ? (Object.keys(weights).join() === "f32" ? "f32" : "f16") : options.cacheType
   const { layers, kvHeads, headWidth } = config
@@ -157,7 +158,8 @@ function assemble(
     format: papers.format,
     name: papers.name,
     weights,
-    weightBytes: Object.values(weights).reduce((sum, bytes) => sum + bytes, 0),
+    weightBytes,
+    tokenBytes: weightBytes - (model.output === model.embedding ? 0 : bytesOf(model.embedding)),
     backend: backend.description,
     backendName: backend.name,
     threads: backend.threads,
@@ -219,10 +221,12 @@ function stopTokensOf(config: ModelConfig, tokenizer: Tokenizer): number[] {
   return [...new Set([...own, ...named])].filter((id): id is number => id !== undefined)
 }
 
+const bytesOf = ({ kind, shape: [rows, columns] }: Weight): number => rows * rowBytes(kind, columns)
+
 function weightsOf({ embedding, blocks, output }: Model): Partial<Record<WeightKind, number>> {
   const bytes: Partial<Record<WeightKind, number>> = {}
-  const add = ({ kind, shape: [rows, columns] }: Weight) => {
-    bytes[kind] = (bytes[kind] ?? 0) + rows * rowBytes(kind, columns)
+  const add = (weight: Weight) => {
+    bytes[weight.kind] = (bytes[weight.kind] ?? 0) + bytesOf(weight)
   }
   add(embedding)
   if (output !== embedding) add(output)

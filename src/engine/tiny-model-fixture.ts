@@ -134,6 +134,7 @@ export function tinyLink(options: TinyOptions = {}): OpenLink {
         format: "none",
         weights: {},
         weightBytes: 0,
+        tokenBytes: 0,
         backend: backend.description,
         backendName: backend.name,
         threads: 1,

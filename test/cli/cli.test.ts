@@ -263,6 +263,8 @@ describe("bench", () => {
       expect(tokensPerSecond).toBeGreaterThan(0)
     expect(result.loadMilliseconds).toBeGreaterThan(0)
     expect(result.residentBytes).toBeGreaterThan(1e7)
+    expect(result.readBandwidth).toBeGreaterThan(1e7)
+    expect(result.decode[0].bandwidthShare).toBeGreaterThanOrEqual(0)
   })
 })
 
