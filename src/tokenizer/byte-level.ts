@@ -14,7 +14,7 @@ const firstWindow = 1 << 15
 const mostKept = 1 << 20
 const pageBytes = 1 << 16
 /** What the program keeps at hand, see wasm/kernels/main.ts. */
-const scratchBytes = 1 << 14
+const scratchBytes = 1 << 16
 
 /** What turns a text into ids. */
 export interface StretchEncoder {

@@ -2,8 +2,8 @@
 // from left to right. Knows addresses only; byte-level.ts lays the memory out and builds what is found here.
 import { next, reach, setAutomata, stageCount } from "./scan"
 import { canFollow, isMade, lengthOf, longest, longestEnd, shorterOf } from "./tokens"
-import { LONGEST_SHORT, mergeEarly, mergeLate, rateBatch, setShort, startBatch } from "./short"
-import { find, glance, MOST_FOUND, UNDECIDED } from "./whole"
+import { LONGEST_SHORT, mergeEarly, mergeLate, setShort, startBatch, writePiece } from "./short"
+import { find, glance, MOST_FOUND, noteLook, touch, UNDECIDED } from "./whole"
 
 export { next } from "./scan"
 export { setEarlyPairs, setPairs } from "./pairs"
@@ -24,8 +24,13 @@ const SHORT_OTHERS: usize = 8
 /** Most pieces that are looked up together. */
 const BATCH: u32 = 64
 
-/** Where the pieces taken are: for each its end, then its token, or below 0 ~ the symbols that early merges left of it. */
+/** Of a piece taken: it is short and has no token; it is long. */
+const IS_SHORT = -1
+const IS_LONG = -2
+
+/** Where the pieces taken are: for each its end, then its token or one of these; then where each is looked for. */
 let batch: usize = 0
+let looks: usize = 0
 let batchStart: usize = 0
 let taken: u32 = 0
 
@@ -45,10 +50,11 @@ export function setStages(address: usize, count: u32, whole: bool): void {
   wholeTokens = whole
 }
 
-/** Where the text begins, where `dead`, all zeros, and 16 KiB for what is at hand. */
+/** Where the text begins, where `dead`, all zeros, and 64 KiB for what is at hand. */
 export function place(textAddress: usize, deadAddress: usize, scratch: usize): void {
   batch = scratch
-  setShort(scratch + (BATCH << 3), BATCH * 4 * LONGEST_SHORT)
+  looks = scratch + (BATCH << 3)
+  setShort(looks + (BATCH << 4), BATCH)
   text = textAddress
   dead = deadAddress
   piece = 0
@@ -122,20 +128,24 @@ function encodeBatch(): void {
   let start = batchStart
   for (let i: u32 = 0; i < taken; i++) {
     const end = load<usize>(batch + (i << 3))
-    store<i32>(batch + (i << 3), glance(start, end), 4)
+    noteLook(looks + (i << 4), start, end)
     start = end
   }
+  touch(looks, looks + (taken << 4))
   start = batchStart
   startBatch()
   for (let i: u32 = 0; i < taken; i++) {
     const end = load<usize>(batch + (i << 3))
-    let token = load<i32>(batch + (i << 3), 4)
+    let token = glance(looks + (i << 4))
     if (token == UNDECIDED) token = find(start, end)
-    if (token < 0) token = isShort(start, end) ? ~mergeEarly(start, end) : -1
+    if (token < 0) {
+      token = isShort(start, end) ? IS_SHORT : IS_LONG
+      if (token == IS_SHORT) mergeEarly(start, end)
+    }
     store<i32>(batch + (i << 3), token, 4)
     start = end
   }
-  rateBatch()
+  mergeLate()
   start = batchStart
   for (let i: u32 = 0; i < taken; i++) {
     const end = load<usize>(batch + (i << 3))
@@ -143,7 +153,7 @@ function encodeBatch(): void {
     if (token >= 0) {
       store<i32>(out, token)
       out += 4
-    } else if (token < -1) out = mergeLate(~token, out)
+    } else if (token == IS_SHORT) out = writePiece(out)
     else encodeLong(start, end)
     start = end
   }

@@ -43,13 +43,19 @@ export const NEVER = 0x7fffffff
   return (h ^ (h >>> 15)) * 0xc2b2ae35
 }
 
+/** What a slot has of the pair. */
+// @ts-ignore: decorator
+@inline function keyOf(left: i32, right: i32): u64 {
+  return (u64(right & 0xff) << 56) | u64(u32((left << 12) | (right >> 8)))
+}
+
 function look(
   filter: usize, filterMask: u32, slots: usize, mask: u32, shift: u32, left: i32, right: i32,
 ): i32 {
   const h = hash(left, right)
   if (((load<u32>(filter + (((h >>> 5) & filterMask) << 2)) >>> (h & 31)) & 1) == 0) return NEVER
   let slot = (h >>> shift) << 3
-  const key = (u64(right & 0xff) << 56) | u64(u32((left << 12) | (right >> 8)))
+  const key = keyOf(left, right)
   while (true) {
     const held = load<u64>(slots + slot)
     const number = i32(held >>> 32) & 0xffffff
@@ -69,31 +75,57 @@ export function anyNumber(left: i32, right: i32): i32 {
   return look(filter, filterMask, allSlots, allMask, allShift, left, right)
 }
 
-/** What the two below say where another pair has the place of this one. */
+/** What `glanceEarly` says where another pair has the place of this one. */
 export const UNSURE = -1
 
 /** As `earlyNumber`, after one look at the table, without a branch. */
 // @ts-ignore: decorator
 @inline export function glanceEarly(left: i32, right: i32): i32 {
-  return glance(earlyFilter, earlyFilterMask, earlySlots, earlyShift, left, right)
-}
-
-/** As `anyNumber`, after one look at the table, without a branch. */
-// @ts-ignore: decorator
-@inline export function glanceAny(left: i32, right: i32): i32 {
-  return glance(filter, filterMask, allSlots, allShift, left, right)
-}
-
-// @ts-ignore: decorator
-@inline function glance(filter: usize, filterMask: u32, slots: usize, shift: u32, left: i32, right: i32): i32 {
   const h = hash(left, right)
-  const mayBe = (load<u32>(filter + (((h >>> 5) & filterMask) << 2)) >>> (h & 31)) & 1
+  const mayBe = (load<u32>(earlyFilter + (((h >>> 5) & earlyFilterMask) << 2)) >>> (h & 31)) & 1
   // Pairs that are none all look at the same place.
-  const held = load<u64>(slots + (((h >>> shift) << 3) & (0 - mayBe)))
-  const key = (u64(right & 0xff) << 56) | u64(u32((left << 12) | (right >> 8)))
+  const held = load<u64>(earlySlots + (((h >>> earlyShift) << 3) & (0 - mayBe)))
   const number = i32(held >>> 32) & 0xffffff
-  const isIt = u32((held & 0xff000000ffffffff) == key) & u32(number != 0)
+  const isIt = u32((held & 0xff000000ffffffff) == keyOf(left, right)) & u32(number != 0)
   return select<i32>(number - 1, select<i32>(UNSURE, NEVER, mayBe & u32(number != 0)), isIt & mayBe)
+}
+
+/** log2 of the bytes of a noted look: its key, where to look first, where the number goes. */
+export const LOOK_SHIFT = 4
+
+/** Notes at `at` that the number of the pair's merge shall be stored at `target`, unless it surely has none; returns where the next note goes. */
+// @ts-ignore: decorator
+@inline export function noteLook(at: usize, left: i32, right: i32, target: usize): usize {
+  const h = hash(left, right)
+  store<u64>(at, keyOf(left, right))
+  store<usize>(at, allSlots + ((h >>> allShift) << 3), 8)
+  store<usize>(at, target, 12)
+  store<i32>(target, NEVER)
+  return at + (((load<u32>(filter + (((h >>> 5) & filterMask) << 2)) >>> (h & 31)) & 1) << LOOK_SHIFT)
+}
+
+let touched: u64 = 0
+
+/** Stores the numbers of the pairs noted from `from` to `to`. */
+export function decide(from: usize, to: usize): void {
+  // So short a loop has the processor wait for many parts of the table at once.
+  let all: u64 = 0
+  for (let at = from; at < to; at += 1 << LOOK_SHIFT) all |= load<u64>(load<usize>(at, 8))
+  touched = all
+  for (let at = from; at < to; at += 1 << LOOK_SHIFT) {
+    const key = load<u64>(at)
+    let slot = load<usize>(at, 8) - allSlots
+    while (true) {
+      const held = load<u64>(allSlots + slot)
+      const number = i32(held >>> 32) & 0xffffff
+      if (number == 0) break
+      if ((held & 0xff000000ffffffff) == key) {
+        store<i32>(load<usize>(at, 12), number - 1)
+        break
+      }
+      slot = (slot + 8) & allMask
+    }
+  }
 }
 
 /** Whether the pair has a merge whose number is below `limit`. */

@@ -1,11 +1,11 @@
-// Merges short pieces literally, the lowest number first, in three steps for many pieces at once: the early merges of
-// each, for which the processor has the table at hand; the look for the merges of all neighbours that are then left, all
-// over a large table, so that the processor waits for many parts of it at once; and the other merges of each.
-import { anyNumber, earlyNumber, glanceAny, glanceEarly, mergedBy, NEVER, UNSURE } from "./pairs"
+// Merges short pieces literally, the lowest number first, in two steps for many pieces at once: the early merges of
+// each, for which the processor has the table at hand; then the other ones, one of each piece a round, so that what a round
+// has to look for all over a large table is looked for at once, and the processor waits for many parts of it together.
+import { decide, earlyNumber, glanceEarly, LOOK_SHIFT, mergedBy, NEVER, noteLook, UNSURE } from "./pairs"
 import { byteToken } from "./tokens"
 
 /** Longest piece in bytes: places are packed into 5 bits, and one bit of a word is for the end. */
-export const LONGEST_SHORT: usize = 24
+export const LONGEST_SHORT: u32 = 24
 
 const PLACE_BITS = 5
 const PLACE_MASK = 31
@@ -18,15 +18,24 @@ let bytePairs: usize = 0
 
 /** The symbols that early merges left of the pieces taken, one after the other; then the merges of each with the next. */
 let left: usize = 0
-let leftEnd: usize = 0
 let numbers: usize = 0
+/** Where the symbols of each piece begin and where its last one is; then the addresses of those that may still merge. */
+let pieces: usize = 0
+let waiting: usize = 0
+let looks: usize = 0
 
-/** Takes 256 bytes, and as many of `room` twice as all symbols of the pieces that are merged together need. */
-export function setShort(address: usize, room: usize): void {
+let leftEnd: usize = 0
+let piecesEnd: usize = 0
+
+/** Takes room for the short pieces of a batch, `most` of them: 588 bytes for each and 256 more. */
+export function setShort(address: usize, most: u32): void {
   symbols = address
   merges = address + 128
   left = address + 256
-  numbers = left + room
+  numbers = left + most * LONGEST_SHORT * 4
+  pieces = numbers + most * LONGEST_SHORT * 4
+  waiting = pieces + (most << 3)
+  looks = waiting + (most << 2)
 }
 
 /** Fills the table of pairs of bytes, 4 bytes for each of 65536. */
@@ -38,6 +47,7 @@ export function setBytePairs(address: usize): void {
 
 export function startBatch(): void {
   leftEnd = left
+  piecesEnd = pieces
 }
 
 /** Notes the early merge of a place with the next one; none where there is none. */
@@ -60,8 +70,8 @@ export function startBatch(): void {
   return i32x4.extract_lane(i32x4.min_s(all, v128.shuffle<i32>(all, all, 1, 0, 3, 2)), 0)
 }
 
-/** Does the early merges of [start, end), 2 to LONGEST_SHORT bytes, and returns how many symbols are left. */
-export function mergeEarly(start: usize, end: usize): i32 {
+/** Takes the piece [start, end), 2 to LONGEST_SHORT bytes, and does its early merges. */
+export function mergeEarly(start: usize, end: usize): void {
   const count = i32(end - start)
   let byte: u32 = load<u8>(start)
   store<i32>(symbols, byteToken(byte))
@@ -91,49 +101,68 @@ export function mergeEarly(start: usize, end: usize): i32 {
     rate(place, i32(ctz(after)) & PLACE_MASK, after == 0)
     rate((31 - i32(clz(before))) & PLACE_MASK, place, before == 0)
   }
+  store<usize>(piecesEnd, leftEnd)
   for (let rest = live; rest != 0; rest &= rest - 1) {
     store<i32>(leftEnd, load<i32>(symbols + (i32(ctz(rest)) << 2)))
     leftEnd += 4
   }
-  return i32(popcnt(live))
+  store<usize>(piecesEnd, leftEnd - 4, 4)
+  piecesEnd += 8
 }
 
-/** Looks for the merges of all neighbours that are left, also of those in two pieces, which nobody asks for. */
-export function rateBatch(): void {
+/** Does the other merges of all pieces taken. */
+export function mergeLate(): void {
   const apart = numbers - left
-  for (let at = left; at + 4 < leftEnd; at += 4) store<i32>(at + apart, glanceAny(load<i32>(at), load<i32>(at, 4)))
-  leftEnd = left
-}
-
-/** Does the other merges of the next piece, of which `count` symbols are left, writes its tokens at `out` and returns where they end. */
-export function mergeLate(count: i32, out: usize): usize {
-  const first = leftEnd
-  const apart = numbers - left
-  leftEnd += count << 2
-  let end = leftEnd - 4
-  for (let at = first; at < end; at += 4)
-    if (load<i32>(at + apart) == UNSURE) store<i32>(at + apart, anyNumber(load<i32>(at), load<i32>(at, 4)))
-  while (true) {
-    let best = NEVER
-    let place = first
-    for (let at = first; at < end; at += 4) {
-      const number = load<i32>(at + apart)
-      place = select<usize>(at, place, number < best)
-      best = select<i32>(number, best, number < best)
-    }
-    if (best == NEVER) break
-    store<i32>(place, mergedBy(best))
-    for (let at = place + 4; at < end; at += 4) {
-      store<i32>(at, load<i32>(at, 4))
-      store<i32>(at + apart, load<i32>(at + apart, 4))
-    }
-    end -= 4
-    if (place < end) store<i32>(place + apart, anyNumber(load<i32>(place), load<i32>(place, 4)))
-    if (place > first) store<i32>(place - 4 + apart, anyNumber(load<i32>(place - 4), load<i32>(place)))
+  let noted = looks
+  let waitingEnd = waiting
+  for (let piece = pieces; piece < piecesEnd; piece += 8) {
+    const first = load<usize>(piece)
+    const last = load<usize>(piece, 4)
+    for (let at = first; at < last; at += 4) noted = noteLook(noted, load<i32>(at), load<i32>(at, 4), at + apart)
+    store<usize>(waitingEnd, piece)
+    waitingEnd += first < last ? 4 : 0
   }
-  for (let at = first; at <= end; at += 4) {
+  while (true) {
+    decide(looks, noted)
+    noted = looks
+    const end = waitingEnd
+    waitingEnd = waiting
+    for (let at = waiting; at < end; at += 4) {
+      const piece = load<usize>(at)
+      const first = load<usize>(piece)
+      let last = load<usize>(piece, 4)
+      let best = NEVER
+      let place = first
+      for (let at = first; at < last; at += 4) {
+        const number = load<i32>(at + apart)
+        place = select<usize>(at, place, number < best)
+        best = select<i32>(number, best, number < best)
+      }
+      if (best == NEVER) continue
+      store<i32>(place, mergedBy(best))
+      for (let at = place + 4; at < last; at += 4) {
+        store<i32>(at, load<i32>(at, 4))
+        store<i32>(at + apart, load<i32>(at + apart, 4))
+      }
+      last -= 4
+      store<usize>(piece, last, 4)
+      if (place < last) noted = noteLook(noted, load<i32>(place), load<i32>(place, 4), place + apart)
+      if (place > first) noted = noteLook(noted, load<i32>(place - 4), load<i32>(place), place - 4 + apart)
+      store<usize>(waitingEnd, piece)
+      waitingEnd += first < last ? 4 : 0
+    }
+    if (waitingEnd == waiting) break
+  }
+  piecesEnd = pieces
+}
+
+/** Writes the tokens of the next piece that was taken at `out` and returns where they end. */
+export function writePiece(out: usize): usize {
+  const last = load<usize>(piecesEnd, 4)
+  for (let at = load<usize>(piecesEnd); at <= last; at += 4) {
     store<i32>(out, load<i32>(at))
     out += 4
   }
+  piecesEnd += 8
   return out
 }

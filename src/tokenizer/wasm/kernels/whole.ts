@@ -3,7 +3,7 @@
 import { longest, longestEnd } from "./tokens"
 
 /** Longest piece in bytes that is looked for. */
-export const MOST_FOUND: usize = 24
+export const MOST_FOUND: u32 = 24
 /** What `glance` says where another token has the place of the piece, or only the hashes of the piece are there. */
 export const UNDECIDED = -2
 
@@ -46,17 +46,38 @@ export function setWhole(address: usize, count: u32): void {
   return (((h ^ (h >>> 15)) * 0xc2b2ae35) >>> shift) << 4
 }
 
-/** The token that is [start, end), -1 where there is none or the piece is too long, UNDECIDED after one look. */
+/**
+ * Notes at `at`, in 16 bytes, where the piece [start, end) is looked for first and by which key. A piece that is too long
+ * gets a place all the same.
+ */
 // @ts-ignore: decorator
-@inline export function glance(start: usize, end: usize): i32 {
-  const length = end - start
-  if (length > MOST_FOUND) return -1
-  const key = keyOf(start, length)
-  const slot = slots + slotOf(key, length)
+@inline export function noteLook(at: usize, start: usize, end: usize): void {
+  const length = u32(end - start)
+  const key = length > MOST_FOUND ? 0 : keyOf(start, length)
+  store<u32>(at, slots + slotOf(key, length))
+  store<u32>(at, length, 4)
+  store<u64>(at, key, 8)
+}
+
+let touched: u64 = 0
+
+/** Has the processor fetch what the looks noted from `from` to `to` need, many at once. */
+// @ts-ignore: decorator
+@inline export function touch(from: usize, to: usize): void {
+  let all: u64 = 0
+  for (let at = from; at < to; at += 16) all |= load<u64>(load<usize>(at))
+  touched = all
+}
+
+/** What the table says of the piece noted at `at`: its token, -1 where there is none or the piece is too long, or UNDECIDED. */
+// @ts-ignore: decorator
+@inline export function glance(at: usize): i32 {
+  const slot = load<u32>(at)
+  const length = load<u32>(at, 4)
   const held = load<u64>(slot, 8)
   const token = i32(held) - 1
-  const isSure = u32(load<u64>(slot) == key) & u32(u32(held >>> 32) == length) & u32(length <= 8)
-  return select<i32>(token, UNDECIDED, isSure | u32(token < 0))
+  const isSure = u32(load<u64>(slot) == load<u64>(at, 8)) & u32(u32(held >>> 32) == length) & u32(length <= 8)
+  return select<i32>(token, select<i32>(UNDECIDED, -1, length <= u32(MOST_FOUND)), isSure | u32(token < 0))
 }
 
 /** The token that is [start, end), of at most MOST_FOUND bytes, or -1. */
