@@ -1,7 +1,8 @@
 // Byte-level BPE over UTF-8 in WebAssembly's memory: an automaton cuts the text into pieces, and each piece is encoded
 // from left to right. Knows addresses only; byte-level.ts lays the memory out and builds what is found here.
+import { aheadEnd, longestAhead, lookAhead, setAhead } from "./ahead"
 import { next, reach, setAutomata, stageCount } from "./scan"
-import { canFollow, isMade, lengthOf, longest, longestEnd, shorterOf } from "./tokens"
+import { canFollow, isMade, lengthOf, shorterOf } from "./tokens"
 import { LONGEST_SHORT, mergeEarly, mergeLate, setShort, startBatch, writePiece } from "./short"
 import { find, glance, MOST_FOUND, noteLook, touch, UNDECIDED } from "./whole"
 
@@ -54,7 +55,8 @@ export function setStages(address: usize, count: u32, whole: bool): void {
 export function place(textAddress: usize, deadAddress: usize, scratch: usize): void {
   batch = scratch
   looks = scratch + (BATCH << 3)
-  setShort(looks + (BATCH << 4), BATCH)
+  setAhead(looks + (BATCH << 4))
+  setShort(looks + (BATCH << 4) + 384, BATCH)
   text = textAddress
   dead = deadAddress
   piece = 0
@@ -167,8 +169,9 @@ function encodeBatch(): void {
 }
 
 function encodeLong(start: usize, end: usize): void {
-  let token = longest(start, end)
-  if (longestEnd == end && end - start > MOST_FOUND && (wholeTokens || isMade(token))) {
+  lookAhead(start, end)
+  let token = longestAhead(start, end)
+  if (aheadEnd == end && end - start > MOST_FOUND && (wholeTokens || isMade(token))) {
     store<i32>(out, token)
     out += 4
     return
@@ -196,8 +199,8 @@ function leftToRight(start: usize, end: usize, token: i32): bool {
       if (after == end) return true
       last = token
       at = after
-      token = longest(at, end)
-      after = longestEnd
+      token = longestAhead(at, end)
+      after = aheadEnd
       if (isMade(token)) continue
     }
     token = shorterOf(token)

@@ -67,6 +67,12 @@ export function setTables(
   return timeOf(load<u64>(record(token))) != UNMADE
 }
 
+/** Reads of the token's record, so that the processor has it at hand. */
+// @ts-ignore: decorator
+@inline export function touchRecord(token: i32): u32 {
+  return load<u32>(record(token))
+}
+
 /** The token of a single byte. */
 // @ts-ignore: decorator
 @inline export function byteToken(byte: u32): i32 {
