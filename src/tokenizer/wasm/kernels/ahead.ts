@@ -1,5 +1,5 @@
 // Looks for tokens ahead of those that are taken, so that the processor waits for many of their records at once.
-import { longest, longestEnd, touchRecord } from "./tokens"
+import { longest, longestEnd, touchParts, touchRecord } from "./tokens"
 
 /** Most tokens that are looked for ahead. */
 const MOST: usize = 32
@@ -30,6 +30,7 @@ export function lookAhead(at: usize, end: usize): void {
   guessesEnd = to
   let all: u32 = 0
   for (let i = guesses; i < to; i += GUESS) all |= touchRecord(load<i32>(i, 4))
+  for (let i = guesses; i < to; i += GUESS) all |= touchParts(load<i32>(i, 4))
   touched = all
 }
 
