@@ -12,6 +12,7 @@ import { instantiate, type Program } from "./wasm/instance.js"
 /** Bytes of text at a time. A window that holds no whole piece grows; one that has grown beyond the most is given up. */
 const firstWindow = 1 << 15
 const mostKept = 1 << 20
+const mostExpected = 1 << 24
 const pageBytes = 1 << 16
 /** What the program keeps at hand, see wasm/kernels/main.ts. */
 const scratchBytes = 1 << 16
@@ -39,6 +40,8 @@ export class ByteLevelEncoder implements StretchEncoder {
   encode(text: string, out: number[]): void {
     let run = (this.#run ??= this.#start())
     let held = 0
+    const first = out.length
+    let count = 0
     for (let taken = 0, isLast = false; !isLast; ) {
       if (run.shared && run.isFull(held)) run = run.apart(held)
       const room = run.room(held)
@@ -50,8 +53,14 @@ export class ByteLevelEncoder implements StretchEncoder {
       if (into !== room) room.set(into.subarray(0, written))
       taken += read
       isLast = taken === text.length
-      held = run.encode(held + written, isLast, out)
+      held = run.encode(held + written, isLast)
+      const ids = run.ids
+      if (first + count + ids.length > out.length)
+        out.length = first + expected(count + ids.length, text.length / taken)
+      for (let i = 0; i < ids.length; i++) out[first + count + i] = ids[i]
+      count += ids.length
     }
+    out.length = first + count
     if (this.#run.window > mostKept) this.#run = undefined
   }
 
@@ -67,6 +76,13 @@ export class ByteLevelEncoder implements StretchEncoder {
     return new Run(this.#data, this.#automata, this.#merger)
   }
 }
+
+/**
+ * How many ids to make room for where a part of a text has `count` and the whole of it is `more` times as long. An
+ * array that grows with each window is copied each time; a very long one is no array any more, for the engine.
+ */
+const expected = (count: number, more: number): number =>
+  Math.max(count, Math.min(more === 1 ? count : Math.ceil(1.05 * count * more), mostExpected))
 
 const automataOf = ({ patterns }: TokenizerData): Automaton[] =>
   patterns.map((pattern) => new Automaton(pattern))
@@ -84,6 +100,8 @@ const windowBytes = (window: number): number => align(window + padding) + 4 * wi
  */
 class Run {
   window = 0
+  /** What `encode` found: a view that the next call and a larger window overwrite. */
+  ids: Int32Array = new Int32Array()
   readonly shared: boolean
   readonly #data: TokenizerData
   readonly #merger: Merger
@@ -214,16 +232,13 @@ class Run {
   }
 
   /**
-   * Appends the ids of the window's first `length` bytes. Unless they are the last of the text it leaves what more text
+   * Encodes the window's first `length` bytes to `ids`. Unless they are the last of the text it leaves what more text
    * could change at the start of the window, and returns the number of these bytes.
    */
-  encode(length: number, isLast: boolean, out: number[]): number {
+  encode(length: number, isLast: boolean): number {
     const end = this.#text + length
     const after = this.#program.encode(this.#text, end, this.#idsAddress, isLast)
-    const ids = this.#ints(this.#idsAddress, (after - this.#idsAddress) >> 2)
-    const first = out.length
-    out.length = first + ids.length
-    for (let i = 0; i < ids.length; i++) out[first + i] = ids[i]
+    this.ids = this.#ints(this.#idsAddress, (after - this.#idsAddress) >> 2)
     if (isLast) return 0
     const stopped = this.#program.stopped()
     new Uint8Array(this.#memory.buffer).copyWithin(this.#text, stopped, end)
