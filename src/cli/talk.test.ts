@@ -17,6 +17,7 @@ function talk(answer: (messages: readonly Message[]) => string[], pause = 0) {
       path: "/models/fake",
       weights: { int4: 1000 },
       weightBytes: 1000,
+      sampling: { temperature: 0.6, topP: 0.9 },
       tokenBytes: 1000,
       backend: "fake, 1 thread",
       contextLength: 100,
@@ -39,9 +40,14 @@ function talk(answer: (messages: readonly Message[]) => string[], pause = 0) {
   const lifetime = new Lifetime()
   const context: Context = { stdin: keyboard.asStdin(), out, err, env: {}, lifetime }
   const run = new Talk(context, llama, { history: false, system: "Be brief.", temperature: 0 }).run(undefined)
-  const type = async (text: string, wait = 60) => {
+  /** Types, and waits for so many milliseconds, or until nothing more is written. */
+  const type = async (text: string, wait?: number) => {
     keyboard.write(text)
-    await sleep(wait)
+    if (wait !== undefined) return sleep(wait)
+    for (let before = -1; before !== out.written.length; ) {
+      before = out.written.length
+      await sleep(60)
+    }
   }
   return { asked, out, err, lifetime, run, type }
 }

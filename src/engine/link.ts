@@ -27,6 +27,8 @@ export interface ModelInfo {
   readonly adapters?: readonly string[]
   readonly adapter?: string
   readonly chatTemplate?: string
+  /** How requests sample that do not say it: as the model's makers recommend. */
+  readonly sampling: { readonly temperature: number; readonly topP: number }
   /** Whether `chat` works: the model brings a template or has the tokens of the Llama 3 format. */
   readonly hasChat: boolean
 }
@@ -36,7 +38,6 @@ export interface LoadedModel {
   readonly config: ModelConfig
   readonly info: ModelInfo
   readonly tokenizer: TokenizerData
-  readonly defaults: { readonly temperature: number; readonly topP: number }
   /** The model's own stop tokens and those of its chat format. */
   readonly stopTokens: readonly number[]
   /** The backend's interrupt cell, where memory can be shared. */

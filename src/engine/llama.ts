@@ -149,14 +149,14 @@ export class Llama implements AsyncDisposable {
   }
 
   #request(prompt: Int32Array, options: GenerateOptions): Omit<GenerateRequest, "credit" | "interval"> {
-    const { defaults, stopTokens } = this.#loaded
+    const { info, stopTokens } = this.#loaded
     const { stop = [], logprobs = false, logitBias = {} } = options
     return {
       prompt,
       sampling: {
-        temperature: options.temperature ?? defaults.temperature,
+        temperature: options.temperature ?? info.sampling.temperature,
         topK: options.topK ?? 0,
-        topP: options.topP ?? defaults.topP,
+        topP: options.topP ?? info.sampling.topP,
         minP: options.minP ?? 0,
         typicalP: options.typicalP ?? 1,
         repetitionPenalty: options.repetitionPenalty ?? 1,

@@ -1,5 +1,4 @@
 // From an open checkpoint to everything an engine works with: backend, weights, cache, tokenizer.
-import * as z from "zod"
 import { createBackend, type Backend } from "../backends/index.js"
 import { chatFormatOf } from "../chat/index.js"
 import { InvalidFileError, InvalidOptionError } from "../errors/index.js"
@@ -7,6 +6,7 @@ import type { Checkpoint, TokenizerSource } from "../formats/index.js"
 import type { ModelFolder } from "../formats/folder.js"
 import { layoutOf, loadModel } from "../model/checkpoint.js"
 import type { ModelConfig } from "../model/config.js"
+import { samplingOf } from "../model/generation-config.js"
 import type { Model } from "../model/llama.js"
 import { pageBytes, type Weight } from "../ops/ops.js"
 import { Tokenizer } from "../tokenizer/index.js"
@@ -169,6 +169,7 @@ function assemble(
     adapters: Object.keys(options.adapters),
     adapter: options.adapter,
     chatTemplate: papers.chatTemplate,
+    sampling: recommendedSampling(papers.generationConfig),
     hasChat: papers.chatTemplate !== undefined || chatFormatOf(tokenizer) !== undefined,
   }
   return {
@@ -177,7 +178,6 @@ function assemble(
       config,
       info,
       tokenizer: tokenizer.serialize(),
-      defaults: defaultsOf(papers.generationConfig),
       stopTokens: stopTokensOf(config, tokenizer),
       interrupt: backend.interrupt,
     },
@@ -202,16 +202,10 @@ export function readTokenizer({ tokenizer: source, path }: Checkpoint): Tokenize
   return (readers[source.kind] as (from: TokenizerSource) => Tokenizer)(source)
 }
 
-/** What generation_config.json asks for, where it is a number that can be used; else what Meta recommends. */
-function defaultsOf(generationConfig: unknown): LoadedModel["defaults"] {
-  const wanted = z
-    .object({
-      temperature: z.number().min(0).max(100).default(0.6).catch(0.6),
-      top_p: z.number().gt(0).max(1).default(0.9).catch(0.9),
-    })
-    .catch({ temperature: 0.6, top_p: 0.9 })
-    .parse(generationConfig ?? {})
-  return { temperature: wanted.temperature, topP: wanted.top_p }
+/** What the model's makers recommend, else what Meta does. */
+function recommendedSampling(generationConfig: unknown): ModelInfo["sampling"] {
+  const { temperature = 0.6, topP = 0.9 } = samplingOf(generationConfig)
+  return { temperature, topP }
 }
 
 /** Llama 3 ends a text, a message that waits for a tool, and a turn with a token each, whatever the config says. */

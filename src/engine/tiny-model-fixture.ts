@@ -134,6 +134,7 @@ export function tinyLink(options: TinyOptions = {}): OpenLink {
         format: "none",
         weights: {},
         weightBytes: 0,
+        sampling: { temperature: 0.6, topP: 0.9 },
         tokenBytes: 0,
         backend: backend.description,
         backendName: backend.name,
@@ -146,7 +147,6 @@ export function tinyLink(options: TinyOptions = {}): OpenLink {
         hasChat: true,
       },
       tokenizer: tokenizer.serialize(),
-      defaults: { temperature: 0.6, topP: 0.9 },
       stopTokens: tinyConfig.stopTokens,
       interrupt: undefined,
     }

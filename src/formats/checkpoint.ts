@@ -25,7 +25,7 @@ export interface Checkpoint {
   readonly tensors: TensorFile
   /** Parsed config.json or params.json; undefined for GGUF and llama2.c, whose numbers are `tensors.metadata`. */
   readonly config: unknown
-  /** Parsed generation_config.json. */
+  /** Parsed generation_config.json, or what GGUF metadata has of it. */
   readonly generationConfig: unknown
   readonly tokenizer: TokenizerSource | undefined
   /** The Jinja template that the model brings. */
@@ -261,6 +261,7 @@ const openers: Readonly<Record<TensorFile["format"], Opener>> = {
     const { metadata } = tensors
     const template = metadata.get("tokenizer.chat_template")
     return checkpoint(path, tensors, {
+      generationConfig: recommendedSampling(metadata),
       tokenizer: metadata.has("tokenizer.ggml.tokens") ? { kind: "gguf", metadata } : undefined,
       chatTemplate: typeof template === "string" ? template : undefined,
     })
@@ -301,6 +302,17 @@ function checkpoint(
     chatTemplate: found.chatTemplate,
     close: () => tensors.close(),
   }
+}
+
+/** What GGUF metadata says of sampling, in the words of generation_config.json. */
+function recommendedSampling(metadata: ReadonlyMap<string, unknown>): object | undefined {
+  const names = { temperature: "general.sampling.temp", top_p: "general.sampling.top_p" }
+  const found = Object.entries(names).flatMap(([name, key]) => {
+    const value = metadata.get(key)
+    // Written as 32 bits: seven digits are what its maker meant.
+    return typeof value === "number" ? [[name, Number(value.toPrecision(7))]] : []
+  })
+  return found.length > 0 ? { do_sample: true, ...Object.fromEntries(found) } : undefined
 }
 
 async function tokenizerIn(folder: Folder): Promise<TokenizerSource | undefined> {

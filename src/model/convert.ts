@@ -21,6 +21,7 @@ import {
   topName,
   type NamedFormat,
 } from "./names.js"
+import { generationConfigOf, samplingOf, type SamplingDefaults } from "./generation-config.js"
 import { inverseFrequencies } from "./rope.js"
 
 export interface ConvertOptions {
@@ -95,7 +96,11 @@ export async function convertModel(checkpoint: Checkpoint, options: ConvertOptio
     })
   await writeGguf(
     options.path,
-    ggufMetadata(layout.config, { ...options, template: checkpoint.chatTemplate }),
+    ggufMetadata(layout.config, {
+      ...options,
+      template: checkpoint.chatTemplate,
+      sampling: samplingOf(checkpoint.generationConfig),
+    }),
     entries,
     (name) => (name === "rope_freqs.weight" ? once(new Uint8Array(divisors!.buffer)) : produce(name)),
   )
@@ -180,7 +185,13 @@ function scalingOf(layout: Pick<Layout, "config" | "frequencyDivisors">): RopeSc
 /** The metadata that llama.cpp needs to load a Llama model, tokenizer and chat template included. */
 export function ggufMetadata(
   config: ModelConfig,
-  parts: { name?: string; tokenizer?: Tokenizer; template?: string; weights?: WeightKind | "auto" },
+  parts: {
+    name?: string
+    tokenizer?: Tokenizer
+    template?: string
+    sampling?: SamplingDefaults
+    weights?: WeightKind | "auto"
+  },
 ): Map<string, GgufValue> {
   const u32 = (value: number): GgufValue => ({ type: "uint32", value })
   const f32 = (value: number): GgufValue => ({ type: "float32", value })
@@ -210,6 +221,9 @@ export function ggufMetadata(
     .slice(0, 3)
     .forEach((id, i) => metadata.set(`tokenizer.ggml.${stops[i]}_token_id`, u32(id)))
   if (parts.template) metadata.set("tokenizer.chat_template", text(parts.template))
+  const { temperature, topP } = parts.sampling ?? {}
+  if (temperature !== undefined) metadata.set("general.sampling.temp", f32(temperature))
+  if (topP !== undefined) metadata.set("general.sampling.top_p", f32(topP))
   return metadata
 }
 
@@ -275,11 +289,7 @@ export function folderFiles(
   const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
   const config = { ...layout.config, ropeScaling: scalingOf(layout) }
   const files = new Map([["config.json", json(huggingFaceConfig(config, dtype))]])
-  const { bos, stopTokens } = layout.config
-  files.set(
-    "generation_config.json",
-    json(checkpoint.generationConfig ?? { bos_token_id: bos ?? null, eos_token_id: [...stopTokens] }),
-  )
+  files.set("generation_config.json", json(generationConfigOf(layout.config, checkpoint.generationConfig)))
   if (checkpoint.tokenizer?.kind === "tokenizer.json") files.set("tokenizer.json", checkpoint.tokenizer.text)
   else if (tokenizer) files.set("tokenizer.json", json(exportTokenizerJson(tokenizer)))
   if (checkpoint.chatTemplate) files.set("chat_template.jinja", checkpoint.chatTemplate)

@@ -14,6 +14,7 @@ const described = ({ name, created, llama, base }: Offer) => ({
     name: llama.info.name,
     context_length: llama.info.contextLength,
     weight_bytes: llama.info.weightBytes,
+    sampling: { temperature: llama.info.sampling.temperature, top_p: llama.info.sampling.topP },
     chat: llama.info.hasChat,
   }),
 })

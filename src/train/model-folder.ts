@@ -4,6 +4,7 @@ import { writeFileAtomically } from "../formats/write-file.js"
 import { writeSafetensors } from "../formats/write-safetensors.js"
 import type { ModelConfig } from "../model/config.js"
 import { huggingFaceConfig } from "../model/convert.js"
+import { generationConfigOf, type SamplingDefaults } from "../model/generation-config.js"
 import { elements, type Shape } from "../tensor/tensor.js"
 import { encodeRows, kindEncodings, rowBytes } from "../weights/index.js"
 
@@ -24,6 +25,8 @@ export interface ModelFiles {
   readonly chatTemplate: string | undefined
   /** Parsed generation_config.json of the model that training began with. */
   readonly generationConfig?: unknown
+  /** What is recommended instead. */
+  readonly sampling?: SamplingDefaults | undefined
 }
 
 /** Writes tensors to one safetensors file; vectors stay f32. */
@@ -52,13 +55,10 @@ export async function writeModelFiles(
   kind: SavedKind,
   hasHead = false,
 ): Promise<void> {
-  const { config, tokenizer, chatTemplate, generationConfig } = files
+  const { config, tokenizer, chatTemplate, generationConfig, sampling } = files
   const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
   const dtype = { f32: "float32", bf16: "bfloat16", f16: "float16" } as const
-  const generation = generationConfig ?? {
-    bos_token_id: config.bos ?? null,
-    eos_token_id: [...config.stopTokens],
-  }
+  const generation = generationConfigOf(config, generationConfig, sampling)
   const classifier = { architectures: ["LlamaForSequenceClassification"], num_labels: 1 }
   const written = { ...huggingFaceConfig(config, dtype[kind]), ...(hasHead ? classifier : {}) }
   await writeFileAtomically(join(folder, "config.json"), json(written))

@@ -49,7 +49,7 @@ async function startWhole(options: StartOptions, { files, values, tokenizer }: F
       return { name, shape, read: () => backend.read(value) }
     })
     await writeTensors(join(into, "model.safetensors"), tensors, kind)
-    await writeModelFiles(into, files, kind, hasHead)
+    await writeModelFiles(into, { ...files, sampling: recipe.model.sampling }, kind, hasHead)
   }
   return {
     trainable,

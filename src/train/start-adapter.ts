@@ -96,7 +96,7 @@ export async function startAdapter(
       const { name, shape } = headForm(model.config)
       if (hasHead) tensors.push({ name, shape, read: () => backend.read(valueOf(name)) })
       await writeTensors(join(into, "model.safetensors"), tensors, recipe.save)
-      await writeModelFiles(into, files, recipe.save, hasHead)
+      await writeModelFiles(into, { ...files, sampling: recipe.model.sampling }, recipe.save, hasHead)
     },
   }
 }

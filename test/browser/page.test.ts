@@ -168,9 +168,14 @@ describe("against the server", () => {
 
   test("the system prompt and the parameters reach the model", async (context) => {
     needBrowser(context)
-    texts.push("Yes.")
+    texts.push("Plainly.", "Yes.")
     await open()
+    await say("As recommended?")
+    await answers().getByText("Plainly.").waitFor()
+    expect(asked[0].options.temperature).toBeUndefined()
+    await page.getByRole("button", { name: "New chat" }).first().click()
     await page.getByRole("button", { name: "Settings" }).last().click()
+    expect(await page.getByLabel("Temperature").inputValue()).toBe("0.6")
     await page.getByLabel("System prompt").fill("Be brief.")
     await page.getByLabel("Temperature").fill("0")
     await page.getByLabel("Longest answer").fill("77")
@@ -180,11 +185,11 @@ describe("against the server", () => {
     await page.keyboard.press("Escape")
     await say("Well?")
     await answers().getByText("Yes.").waitFor()
-    expect(asked[0].messages).toEqual([
+    expect(asked[1].messages).toEqual([
       { role: "system", content: "Be brief." },
       { role: "user", content: "Well?" },
     ])
-    expect(asked[0].options).toMatchObject({ temperature: 0, maxTokens: 77, seed: 5 })
+    expect(asked[1].options).toMatchObject({ temperature: 0, maxTokens: 77, seed: 5 })
   })
 
   test("a server that asks for a key gets it from the user", async (context) => {

@@ -1,6 +1,6 @@
 // One model through every format and kind: tiny-llama converted to GGUF and back is the same to the bit; rounded to
 // bf16, f16, 8 and 4 bits its logits move by what is stated here (root mean square, relative to the logits').
-import { mkdtemp, rm } from "node:fs/promises"
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -75,6 +75,21 @@ describe("tiny-llama", () => {
       expect(Buffer.compare(a, b), name).toBe(0)
     }
     await Promise.all([first.close(), second.close()])
+  })
+
+  test("what its makers recommend for sampling goes along", async () => {
+    const from = join(folder, "recommending")
+    await cp(tiny, from, { recursive: true })
+    const recommended = { temperature: 0.3, top_p: 0.95, do_sample: true }
+    await writeFile(join(from, "generation_config.json"), JSON.stringify({ eos_token_id: 7, ...recommended }))
+    const gguf = await convert(from, "recommending.gguf")
+    const checkpoint = await openCheckpoint(gguf)
+    expect(checkpoint.tensors.metadata.get("general.sampling.temp")).toBeCloseTo(0.3, 6)
+    expect(checkpoint.generationConfig).toEqual(recommended)
+    await checkpoint.close()
+    const back = await convert(gguf, "recommending-back")
+    const written: unknown = JSON.parse(await readFile(join(back, "generation_config.json"), "utf8"))
+    expect(written).toMatchObject({ ...recommended, bos_token_id: 0 })
   })
 
   // Measured: bf16 0.0073, f16 0.00095, int8 0.040, int4 0.32, int4-min 0.27; the bounds leave half as much again.

@@ -33,7 +33,17 @@ const newModel = z.strictObject({
 })
 
 const model = z
-  .strictObject({ from: path.optional(), new: newModel.optional() })
+  .strictObject({
+    from: path.optional(),
+    new: newModel.optional(),
+    /** What the model recommends to those who run it, in generation_config.json. Default: as before. */
+    sampling: z
+      .strictObject({
+        temperature: z.number().min(0).max(100).optional(),
+        topP: z.number().gt(0).max(1).optional(),
+      })
+      .optional(),
+  })
   .refine(
     ({ from, new: made }) => (from === undefined) !== (made === undefined),
     "expected either `from:` with the folder of a model, or `new:` with the numbers of one",

@@ -15,8 +15,8 @@ export interface Settings {
 }
 
 export const usualParameters: Readonly<Parameters> = {
-  temperature: 0.6,
-  topP: 0.9,
+  temperature: null,
+  topP: null,
   minP: 0,
   repetitionPenalty: 1,
   maxTokens: 1024,

@@ -25,6 +25,7 @@ export class BrowserEngine implements Engine {
       chat: info.hasChat,
       contextLength: info.contextLength,
       bytes: info.weightBytes,
+      sampling: info.sampling,
       threads: info.threads,
       isLlama: isLlamaName(info.name, name),
       isDemo: name === demoName,
@@ -52,8 +53,14 @@ export class BrowserEngine implements Engine {
   }
 }
 
-function optionsOf({ seed, probabilities, ...asking }: Asking): GenerateOptions {
-  return { ...asking, ...(seed !== null && { seed }), ...(probabilities && { logprobs: 5 }) }
+function optionsOf({ seed, temperature, topP, probabilities, ...asking }: Asking): GenerateOptions {
+  return {
+    ...asking,
+    seed: seed ?? undefined,
+    temperature: temperature ?? undefined,
+    topP: topP ?? undefined,
+    ...(probabilities && { logprobs: 5 }),
+  }
 }
 
 async function* steps(pieces: AsyncIterable<Piece>): AsyncGenerator<Step> {

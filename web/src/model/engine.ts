@@ -27,8 +27,9 @@ export interface Step {
 }
 
 export interface Parameters {
-  temperature: number
-  topP: number
+  /** null: as the model's makers recommend. */
+  temperature: number | null
+  topP: number | null
   minP: number
   repetitionPenalty: number
   maxTokens: number
@@ -52,6 +53,8 @@ export interface ModelCard {
   readonly chat: boolean
   readonly contextLength: number | undefined
   readonly bytes: number | undefined
+  /** What its makers recommend, where that is known. */
+  readonly sampling: { readonly temperature: number; readonly topP: number } | undefined
   readonly threads: number | undefined
   /** Whether the licence asks for "Built with Llama". */
   readonly isLlama: boolean

@@ -17,6 +17,7 @@ interface ListedModel {
   readonly context_length?: number
   readonly chat?: boolean
   readonly weight_bytes?: number
+  readonly sampling?: { readonly temperature: number; readonly top_p: number }
 }
 
 interface WireLogprob {
@@ -73,6 +74,7 @@ export async function serverModels(key: string): Promise<ModelCard[] | undefined
     chat: model.chat ?? true,
     contextLength: model.context_length,
     bytes: model.weight_bytes,
+    sampling: model.sampling && { temperature: model.sampling.temperature, topP: model.sampling.top_p },
     threads: undefined,
     isLlama: isLlamaName(model.id, model.name),
     isDemo: model.id === demoName,
@@ -102,8 +104,8 @@ export class ServerEngine implements Engine {
       ...more,
       stream: true,
       stream_options: { include_usage: true },
-      temperature: asking.temperature,
-      top_p: asking.topP,
+      ...(asking.temperature !== null && { temperature: asking.temperature }),
+      ...(asking.topP !== null && { top_p: asking.topP }),
       min_p: asking.minP,
       repetition_penalty: asking.repetitionPenalty,
       max_tokens: asking.maxTokens,
