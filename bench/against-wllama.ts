@@ -61,7 +61,7 @@ const pages: Record<string, string> = {
     let llama
     window.load = async (url, threads) => { llama = await Llama.load(url, { threads, contextLength: 1024 }) }
     window.complete = async (prompt, maxTokens) =>
-      (await llama.generate(prompt, { maxTokens, temperature: 0, ignoreEos: true }).result())[0].usage.promptTokens`,
+      (await llama.generate(prompt, { maxTokens, temperature: 0, ignoreEos: true, promptLookup: false }).result())[0].usage.promptTokens`,
   "wllama 3": `
     import { Wllama } from "/wllama-3/index.js"
     const wllama = new Wllama({ default: "/wllama-3/wasm/wllama.wasm" }, { suppressNativeLog: true })

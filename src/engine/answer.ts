@@ -5,6 +5,7 @@ import { constrain } from "./constrain.js"
 import type { FinishReason, Piece } from "./options.js"
 import type { GenerateRequest } from "./protocol.js"
 import { uniform } from "./random.js"
+import { PromptLookup } from "./prompt-lookup.js"
 import { penalize, type Sampler, type TokenHistory } from "./sampler.js"
 import { nowhere, type Place, type Sequence } from "./sequence.js"
 import { StopStrings } from "./stop-strings.js"
@@ -75,6 +76,7 @@ export class Answer implements Sequence, TokenHistory {
   readonly #decoder
   readonly #stops: StopStrings
   readonly #constraint: ConstraintState | undefined
+  readonly lookup = new PromptLookup()
 
   constructor(
     readonly task: Task,
@@ -106,6 +108,13 @@ export class Answer implements Sequence, TokenHistory {
 
   get adapter(): string | undefined {
     return this.task.request.adapter
+  }
+
+  guess(most: number): readonly number[] {
+    const { request, credit } = this.task
+    // not before the first token, which may be that of several answers; and no more than may be sent
+    if (!request.promptLookup || this.#tokens.length === 0) return []
+    return this.lookup.guess(this, Math.min(most, credit - 1))
   }
 
   get paused(): boolean {

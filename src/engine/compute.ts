@@ -6,7 +6,7 @@ import { hiddenStates, type RunBlock } from "../model/llama.js"
 import type { Ops } from "../ops/ops.js"
 import type { Tensor } from "../tensor/tensor.js"
 import type { EngineParts } from "./engine.js"
-import type { Chunk } from "./scheduler.js"
+import { type Chunk, rowsOf } from "./scheduler.js"
 import type { Sequence } from "./sequence.js"
 
 export interface StepResult {
@@ -21,9 +21,9 @@ const none = new Float32Array()
 /** A step with more activations than this gives memory back after each block: what the next one uses is in the caches still. */
 const activationBytes = 8 * 2 ** 20
 
-/** Whether something is wanted of this token of a sequence. */
+/** Whether something is wanted of this token of a sequence: guesses are behind its last one. */
 export const wanted = (sequence: Sequence, index: number): boolean =>
-  sequence.wantsAll || index === sequence.length - 1
+  sequence.wantsAll || index >= sequence.length - 1
 
 /**
  * `cached` says how many slots of a chunk's sequence are filled before it; the logits may be written over those of an
@@ -36,21 +36,22 @@ export async function compute(
   spent: Float32Array,
 ): Promise<StepResult> {
   const { backend, model, pages } = parts
-  const total = chunks.reduce((sum, { count }) => sum + count, 0)
+  const total = chunks.reduce((sum, chunk) => sum + rowsOf(chunk), 0)
   const ids = new Int32Array(total)
   const positions = new Int32Array(total)
   const logitRows: number[] = []
   const stateRows: number[] = []
   let row = 0
   const sequences = chunks.map((chunk) => {
-    const { sequence, first, count } = chunk
-    for (let i = 0; i < count; i++) {
-      ids[row + i] = sequence.token(first + i)
+    const { sequence, first, count, guesses } = chunk
+    const length = rowsOf(chunk)
+    for (let i = 0; i < length; i++) {
+      ids[row + i] = i < count ? sequence.token(first + i) : guesses[i - count]
       positions[row + i] = sequence.firstPosition + first + i
       if (wanted(sequence, first + i)) (sequence.wantsStates ? stateRows : logitRows).push(row + i)
     }
-    row += count
-    return { first: row - count, length: count, cached: cached(chunk), pages: sequence.place.cache!.pages }
+    row += length
+    return { first: row - length, length, cached: cached(chunk), pages: sequence.place.cache!.pages }
   })
   const scope = backend.scope()
   try {
@@ -92,11 +93,12 @@ const activations = ({ layers, width, feedForwardWidth }: ModelConfig, tokens: n
 function adapted({ backend, adapters }: EngineParts, chunks: readonly Chunk[], total: number): Ops {
   const rows = new Map<string, number[]>()
   let row = 0
-  for (const { sequence, count } of chunks) {
-    const own = sequence.adapter === undefined ? [] : (rows.get(sequence.adapter) ?? [])
-    for (let i = 0; i < count; i++) own.push(row + i)
-    if (sequence.adapter !== undefined) rows.set(sequence.adapter, own)
-    row += count
+  for (const chunk of chunks) {
+    const { adapter } = chunk.sequence
+    const own = adapter === undefined ? [] : (rows.get(adapter) ?? [])
+    for (let i = 0; i < rowsOf(chunk); i++) own.push(row + i)
+    if (adapter !== undefined) rows.set(adapter, own)
+    row += rowsOf(chunk)
   }
   if (!adapters || rows.size === 0) return backend
   const parts = [...rows].map(([name, own]): AdaptedRows => {

@@ -9,6 +9,7 @@ export class Embedding implements Sequence {
   readonly paused = false
   readonly wantsAll = true
   readonly wantsStates = true
+  readonly guess = (): readonly number[] => []
   readonly #sum: Float64Array
   /** Tokens that are in the sum: a text that is set back does not add them twice. */
   #added = 0

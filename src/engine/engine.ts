@@ -23,7 +23,7 @@ import { Pace } from "./pace.js"
 import { CopyLog } from "./copy-log.js"
 import type { EngineEvent, EngineStats, GenerateRequest, StepEvent } from "./protocol.js"
 import { Sampler } from "./sampler.js"
-import { type Chunk, Scheduler } from "./scheduler.js"
+import { type Chunk, rowsOf, Scheduler } from "./scheduler.js"
 import { Scoring } from "./scoring.js"
 import type { Sequence } from "./sequence.js"
 import { turnOfEvents } from "./turn.js"
@@ -58,7 +58,7 @@ export class Engine {
   readonly #tasks = new Map<number, Task>()
   readonly #scorings = new Map<number, Scoring | Embedding>()
   #orders = 0
-  #counts = { prompt: 0, generated: 0, steps: 0 }
+  #counts = { prompt: 0, generated: 0, guessed: 0, right: 0, steps: 0 }
   #event = emptyEvent()
   /** Of the last step; a fresh array for each would cost as much as choosing a token. */
   #logits: Float32Array = new Float32Array()
@@ -162,6 +162,8 @@ export class Engine {
       pages: { total: totalPages, free: freePages, cached: cachedPages, tokens: pageTokens },
       promptTokens: this.#counts.prompt,
       generatedTokens: this.#counts.generated,
+      guessedTokens: this.#counts.guessed,
+      acceptedTokens: this.#counts.right,
       steps: this.#counts.steps,
       preemptions: this.#scheduler.preemptions,
       tokensPerSecond: this.#pace.tokensPerSecond,
@@ -285,8 +287,8 @@ export class Engine {
       const { sequence, first, count } = chunk
       const from = row
       if (sequence.wantsStates) stateRow += count
-      else for (let i = 0; i < count; i++) if (wanted(sequence, first + i)) row++
-      rows += count
+      else for (let i = 0; i < rowsOf(chunk); i++) if (wanted(sequence, first + i)) row++
+      rows += rowsOf(chunk)
       if (!sequence.place.cache) continue // its request ended while the step ran
       this.#scheduler.advance(chunk)
       const prompt = sequence instanceof Answer ? sequence.task.request.prompt.length : sequence.length
@@ -295,7 +297,8 @@ export class Engine {
         if (sequence instanceof Scoring) this.#deliver(sequence, chunk, logits.slice(from * V, row * V), V)
         else if (sequence instanceof Embedding)
           this.#pool(sequence, chunk, states.subarray((stateRow - count) * D, stateRow * D))
-        else if (row > from) this.#continue(sequence as Answer, logits.subarray(from * V, row * V))
+        else if (row > from)
+          this.#continue(sequence as Answer, logits.subarray(from * V, row * V), chunk.guesses)
       } catch (error) {
         this.#fail(sequence, error)
       }
@@ -325,9 +328,10 @@ export class Engine {
     this.#event.ended.push(scoring.id)
   }
 
-  /** The next token of an answer; after the prompt the first token of all answers. */
-  #continue(answer: Answer, logits: Float32Array): void {
+  /** The next token of an answer, and those after it as long as guesses are right; after the prompt the first of all answers. */
+  #continue(answer: Answer, logits: Float32Array, guesses: readonly number[]): void {
     const { task } = answer
+    const { vocabularySize: V } = this.#parts.model.config
     const { n } = task.request
     task.cachedTokens ??= answer.place.found
     const answers = [answer]
@@ -338,13 +342,26 @@ export class Engine {
       this.#scheduler.adopt(fork)
       answers.push(fork)
     }
-    for (const one of answers) {
-      const piece = one.next(answers.length > 1 ? logits.slice() : logits, this.#sampler)
-      this.#counts.generated++
-      if (one.ended) this.#scheduler.remove(one)
-      task.add(piece)
+    for (const one of answers)
+      this.#write(one, answers.length > 1 ? logits.slice(0, V) : logits.subarray(0, V))
+    let right = 0
+    while (right < guesses.length && !answer.ended && answer.token(answer.length - 1) === guesses[right]) {
+      this.#scheduler.advance({ sequence: answer, first: answer.length - 1, count: 1 })
+      right++
+      this.#write(answer, logits.subarray(right * V, (right + 1) * V))
     }
+    if (guesses.length > 0) answer.lookup.learn(right)
+    this.#counts.guessed += guesses.length
+    this.#counts.right += right
     this.#endIfDone(task)
+  }
+
+  /** One more token of an answer. */
+  #write(answer: Answer, logits: Float32Array): void {
+    const piece = answer.next(logits, this.#sampler)
+    this.#counts.generated++
+    if (answer.ended) this.#scheduler.remove(answer)
+    answer.task.add(piece)
   }
 
   /** Hands out the pieces whose time has come. */

@@ -172,6 +172,7 @@ export class Llama implements AsyncDisposable {
       logprobs: logprobs === false ? undefined : logprobs === true ? 0 : logprobs,
       n: options.n ?? 1,
       slide: options.contextOverflow === "slide",
+      promptLookup: options.promptLookup ?? true,
       constraint: options.constraint && constraintText(options.constraint),
       adapter: this.#adapter(options.adapter),
     }

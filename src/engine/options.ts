@@ -42,6 +42,7 @@ export const generateOptions = z.strictObject({
   n: z.number().int().min(1).max(128).optional(),
   contextOverflow: z.enum(["error", "slide"]).optional(),
   constraint: constraint.optional(),
+  promptLookup: z.boolean().optional(),
   adapter: z.string().nullable().optional(),
   special: z.boolean().optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
@@ -90,6 +91,11 @@ export interface GenerateOptions {
    * An answer that maxTokens cuts off has the finishReason "length" and may be incomplete.
    */
   constraint?: ConstraintOptions
+  /**
+   * Guesses tokens from what the prompt and the answer said before and checks several in one step: the same answer, sooner
+   * where it repeats something. Default true.
+   */
+  promptLookup?: boolean
   /** The adapter for this request, by its name in the load's `adapters`; null for none. Default: the load's `adapter`. */
   adapter?: string | null
   /** Reads special tokens in a prompt string, such as <|eot_id|>. Only for text that you wrote yourself. */

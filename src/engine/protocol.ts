@@ -34,6 +34,8 @@ export const generateRequest = z.strictObject({
   logprobs: z.number().int().min(0).max(20).optional(),
   n: z.number().int().min(1).max(128),
   slide: z.boolean(),
+  /** Whether tokens are guessed from those before and checked several at once. */
+  promptLookup: z.boolean(),
   /** A schema as JSON, a pattern or a grammar that the answers keep to. */
   constraint: z
     .strictObject({
@@ -95,6 +97,9 @@ export interface EngineStats {
   /** Since the load: tokens of prompts computed (cached ones are not), tokens generated, steps, sequences set back. */
   readonly promptTokens: number
   readonly generatedTokens: number
+  /** Tokens that were guessed ahead, and how many of them came true: each saved a step. */
+  readonly guessedTokens: number
+  readonly acceptedTokens: number
   readonly steps: number
   readonly preemptions: number
   /** Generated tokens a second over the last seconds of work. */

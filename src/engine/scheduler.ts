@@ -4,12 +4,16 @@ import { OutOfMemoryError } from "../errors/index.js"
 import type { KvCache } from "../model/kv-cache.js"
 import { type Sequence, tokensOf } from "./sequence.js"
 
-/** Tokens `first` to `first + count - 1` of a sequence. */
+/** Tokens `first` to `first + count - 1` of a sequence, and behind them guesses at the next ones. */
 export interface Chunk {
   readonly sequence: Sequence
   readonly first: number
   readonly count: number
+  readonly guesses: readonly number[]
 }
+
+/** Rows of the model that a chunk takes. */
+export const rowsOf = ({ count, guesses }: Chunk): number => count + guesses.length
 
 export interface SchedulerLimits {
   /** Slots that one sequence may fill. */
@@ -19,6 +23,9 @@ export interface SchedulerLimits {
   /** Most rows a step of sequences that want the logits of every token. */
   readonly scoredRows: number
 }
+
+/** So many rows in a step take little longer than one, so that few answers leave room to check guesses. */
+const cheapRows = 4
 
 /** A chunk has at least this many tokens where the prompt has them, however many sequences decode. */
 const leastPrefill = 8
@@ -94,7 +101,9 @@ export class Scheduler {
       .toSorted((a, b) => a.place.step - b.place.step)
       .slice(0, this.#limits.sequences)
     for (const sequence of decoding) this.#take(sequence, 1, chunks)
-    let left = chunks.length === 0 ? readingRows : Math.max(leastPrefill, rows - chunks.length)
+    this.#addGuesses(chunks)
+    const taken = chunks.reduce((sum, chunk) => sum + rowsOf(chunk), 0)
+    let left = taken === 0 ? readingRows : Math.max(leastPrefill, rows - taken)
     let scored = this.#limits.scoredRows
     for (const sequence of this.#running.slice()) {
       if (left <= 0) break
@@ -103,16 +112,29 @@ export class Scheduler {
       if (remaining === 1 && !sequence.wantsAll) continue
       const count = Math.min(remaining, left, isScored(sequence) ? scored : left)
       if (count <= 0) continue
-      const taken = this.#take(sequence, count, chunks)
-      left -= taken
-      if (isScored(sequence)) scored -= taken
+      const more = this.#take(sequence, count, chunks)
+      left -= more
+      if (isScored(sequence)) scored -= more
     }
     for (const { sequence } of chunks) sequence.place.step = this.#step
     return chunks
   }
 
-  /** A step with this chunk succeeded: its tokens are in the cache. */
-  advance({ sequence, first, count }: Chunk): void {
+  /** Behind chunks of one token each, as long as they find room. */
+  #addGuesses(chunks: Chunk[]): void {
+    let left = cheapRows - chunks.length
+    for (const [i, { sequence, first, count }] of chunks.entries()) {
+      const room = this.#limits.contextLength - sequence.length
+      if (sequence.slides || left <= 0 || room <= 0) continue
+      const guesses = sequence.guess(Math.min(left, room))
+      if (guesses.length === 0 || !this.#reserve(sequence, count + guesses.length)) continue
+      chunks[i] = { sequence, first, count, guesses }
+      left -= guesses.length
+    }
+  }
+
+  /** A step with these tokens succeeded: they are in the cache. */
+  advance({ sequence, first, count }: Pick<Chunk, "sequence" | "first" | "count">): void {
     const { place } = sequence
     if (sequence.shares) place.cache!.commit(tokensOf(sequence, first, first + count))
     place.done = first + count
@@ -181,7 +203,7 @@ export class Scheduler {
       if (at >= 0) chunks.splice(at, 1)
       if (youngest === sequence) return 0
     }
-    chunks.push({ sequence, first: place.done, count })
+    chunks.push({ sequence, first: place.done, count, guesses: [] })
     return count
   }
 

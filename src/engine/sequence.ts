@@ -21,6 +21,8 @@ export interface Sequence {
   readonly wantsAll: boolean
   /** The hidden states before the output layer are wanted instead of logits. */
   readonly wantsStates: boolean
+  /** Guesses at the tokens that will follow, `most` of them at the most. */
+  guess(most: number): readonly number[]
   /** Set by the scheduler. */
   readonly place: Place
 }

@@ -18,6 +18,7 @@ const engineFamilies = {
   cria_tokens_per_second: "Tokens generated a second over the last seconds of work",
   cria_prompt_tokens_total: "Prompt tokens computed since the model was loaded",
   cria_generated_tokens_total: "Tokens generated since the model was loaded",
+  cria_lookup_tokens_total: "Tokens guessed from earlier ones, and those of them that came true",
   cria_steps_total: "Forward passes since the model was loaded",
 } as const
 
@@ -49,6 +50,11 @@ export async function metricsText({ models, gate, metrics }: ServerContext): Pro
     })
     const generated = stats.generatedTokens
     metrics.setCounter("cria_generated_tokens_total", help.cria_generated_tokens_total, generated, { model })
+    for (const [kind, count] of [
+      ["guessed", stats.guessedTokens],
+      ["accepted", stats.acceptedTokens],
+    ] as const)
+      metrics.setCounter("cria_lookup_tokens_total", help.cria_lookup_tokens_total, count, { model, kind })
     metrics.setCounter("cria_steps_total", help.cria_steps_total, stats.steps, { model })
   }
   return new Response(metrics.text(), {
