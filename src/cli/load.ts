@@ -14,6 +14,8 @@ export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): 
   const start = performance.now()
   const progress = startProgress(err)
   const undo = lifetime.defer(() => progress.end())
+  /** Whether this thread has freed what it took to start the program, before the weights have all come. */
+  let isCollected = false
   try {
     const llama = await Llama.load(flags.model, {
       backend: flags.backend,
@@ -23,12 +25,16 @@ export async function loadLlama({ err, lifetime }: Context, flags: ModelFlags): 
       ...(flags.adapter !== undefined && { adapters: { given: flags.adapter }, adapter: "given" }),
       packedCache: flags.packedCache,
       signal: lifetime.signal,
-      onProgress: ({ stage, loaded, total, file }) =>
-        progress.update(stage === "download" ? oneLine(file ?? "downloading") : "loading", loaded, total),
+      onProgress: ({ stage, loaded, total, file }) => {
+        progress.update(stage === "download" ? oneLine(file ?? "downloading") : "loading", loaded, total)
+        if (stage !== "weights" || loaded === total || isCollected) return
+        isCollected = true
+        void collectGarbage()
+      },
     })
     lifetime.defer(() => llama.dispose())
     progress.end()
-    // What it took to start the program; from now on this thread makes little. First the caller may ask for an answer.
+    // From now on this thread makes little garbage. First the caller may ask for an answer.
     setImmediate(() => void collectGarbage())
     if (flags.verbose) {
       const { info } = llama

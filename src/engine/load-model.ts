@@ -102,6 +102,7 @@ async function loadCheckpoint(
     const { config } = await layoutOf(checkpoint) // refuses what cannot work before memory is taken
     checkContext(options, config)
     const tokenizer = readTokenizer(checkpoint)
+    checkpoint.dropTokenizer()
     await onGarbage?.()
     const model = await loadModel(checkpoint, backend, {
       weights: options.weights,

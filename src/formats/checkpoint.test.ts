@@ -104,6 +104,23 @@ describe("what is found", () => {
     await found.close()
   })
 
+  test("what the tokenizer was read from can be let go of", async () => {
+    const folder = folderOf({
+      "model.safetensors": smallSafetensors(),
+      "config.json": {},
+      "tokenizer.json": { model: {} },
+    })
+    for (const path of [folder, join(folderOf({ "model.gguf": gguf }), "model.gguf")]) {
+      const found = await openCheckpoint(path)
+      expect(found.tokenizer).toBeDefined()
+      found.dropTokenizer()
+      expect(found.tokenizer).toBeUndefined()
+      expect(found.tensors.metadata.has("tokenizer.ggml.tokens")).toBe(false)
+      expect(found.tensors.tensors.has("a")).toBe(true)
+      await found.close()
+    }
+  })
+
   test("a Meta folder", async () => {
     const folder = folderOf({
       "consolidated.00.pth": smallPth(),

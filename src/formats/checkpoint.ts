@@ -27,9 +27,12 @@ export interface Checkpoint {
   readonly config: unknown
   /** Parsed generation_config.json, or what GGUF metadata has of it. */
   readonly generationConfig: unknown
+  /** Undefined where there is none, and after `dropTokenizer`. */
   readonly tokenizer: TokenizerSource | undefined
   /** The Jinja template that the model brings. */
   readonly chatTemplate: string | undefined
+  /** Lets go of what the tokenizer was read from (also in the metadata of a GGUF file), 20 MB and more for Llama 3. */
+  dropTokenizer(): void
   close(): Promise<void>
 }
 
@@ -213,6 +216,9 @@ function splitParts(folder: Folder, name: string): string[] {
   return parts
 }
 
+/** The lists of a GGUF file's vocabulary. */
+const vocabularyKeys = ["tokens", "scores", "token_type", "merges"].map((name) => `tokenizer.ggml.${name}`)
+
 type Opener = (folder: Folder, found: Found, path: string) => Promise<Checkpoint>
 
 const openers: Readonly<Record<TensorFile["format"], Opener>> = {
@@ -264,6 +270,7 @@ const openers: Readonly<Record<TensorFile["format"], Opener>> = {
       generationConfig: recommendedSampling(metadata),
       tokenizer: metadata.has("tokenizer.ggml.tokens") ? { kind: "gguf", metadata } : undefined,
       chatTemplate: typeof template === "string" ? template : undefined,
+      dropTokenizer: () => tensors.dropMetadata(vocabularyKeys),
     })
   },
 
@@ -290,16 +297,24 @@ function checkpoint(
     readonly generationConfig?: unknown
     readonly tokenizer?: TokenizerSource | undefined
     readonly chatTemplate?: string | undefined
+    readonly dropTokenizer?: () => void
   },
 ): Checkpoint {
+  let { tokenizer } = found
   return {
     format: tensors.format,
     path,
     tensors,
     config: found.config,
     generationConfig: found.generationConfig,
-    tokenizer: found.tokenizer,
+    get tokenizer() {
+      return tokenizer
+    },
     chatTemplate: found.chatTemplate,
+    dropTokenizer: () => {
+      tokenizer = undefined
+      found.dropTokenizer?.()
+    },
     close: () => tensors.close(),
   }
 }

@@ -11,7 +11,7 @@ import {
 
 export interface GgufHeader {
   readonly version: number
-  readonly metadata: ReadonlyMap<string, GgufValue>
+  readonly metadata: Map<string, GgufValue>
   readonly tensors: readonly GgufTensorInfo[]
   /** Where the header ends, before alignment. */
   readonly end: number

@@ -17,6 +17,8 @@ export interface GgufFile extends TensorFile {
   readonly format: "gguf"
   /** Metadata with the types of the file; `metadata` has the same keys with plain values. */
   readonly typedMetadata: ReadonlyMap<string, GgufValue>
+  /** Takes entries out of both, so that their memory is free. */
+  dropMetadata(keys: readonly string[]): void
 }
 
 /** Parts of one model; the naming scheme has five digits, published models fewer than 100 parts. */
@@ -33,7 +35,7 @@ export const openGguf = (parts: ByteSource | readonly ByteSource[]): Promise<Ggu
     if (sources.length === 0 || sources.length > maxParts)
       throw new InvalidFileError(`a GGUF model of ${sources.length} parts; expected 1 to ${maxParts}`)
     const all = new Map<string, PlacedTensor>()
-    let typedMetadata: ReadonlyMap<string, GgufValue> = new Map()
+    let typedMetadata = new Map<string, GgufValue>()
     for (const [number, source] of sources.entries()) {
       const header = await readHeader(source)
       checkPart(source, header, number, sources.length)
@@ -54,7 +56,18 @@ export const openGguf = (parts: ByteSource | readonly ByteSource[]): Promise<Ggu
       throw new InvalidFileError(
         `the parts of ${sources[0].name} hold ${all.size} tensors, but should hold ${Number(total)}`,
       )
-    return { ...placedTensorFile("gguf", all, metadata, sources), format: "gguf", typedMetadata }
+    const dropMetadata = (keys: readonly string[]) => {
+      for (const key of keys) {
+        metadata.delete(key)
+        typedMetadata.delete(key)
+      }
+    }
+    return {
+      ...placedTensorFile("gguf", all, metadata, sources),
+      format: "gguf",
+      typedMetadata,
+      dropMetadata,
+    }
   })
 }
 
