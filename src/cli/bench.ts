@@ -9,6 +9,7 @@ import { bytes, count, duration, rate, table } from "./format.js"
 import { loadLlama } from "./load.js"
 import { addModelFlags, type ModelFlags, numberIn, numbersIn } from "./options.js"
 import { startProgress } from "./progress.js"
+import { followPrompt } from "./prompt-progress.js"
 import { readBandwidth } from "./read-bandwidth.js"
 
 interface Flags extends ModelFlags {
@@ -168,7 +169,7 @@ class Bencher {
   readonly #onTokens: (tokens: number) => void
   #state = 0x9e3779b9
 
-  /** `onTokens` hears of the tokens of a prompt when it has been read, and of each that is written. */
+  /** `onTokens` hears of the tokens of a prompt as they are read, and of each that is written. */
   constructor(llama: Llama, signal: AbortSignal, onTokens: (tokens: number) => void) {
     this.#llama = llama
     this.#signal = signal
@@ -189,16 +190,34 @@ class Bencher {
     })
   }
 
-  /** Runs an answer; the times of its tokens in ms. */
-  async #run(prompt: readonly number[], maxTokens: number): Promise<{ start: number; times: number[] }> {
+  /** Runs an answer, `alone` or beside others; the times of its tokens in ms. */
+  async #run(
+    prompt: readonly number[],
+    maxTokens: number,
+    alone = true,
+  ): Promise<{ start: number; times: number[] }> {
     const start = performance.now()
     const times: number[] = []
     // Random weights soon repeat themselves: with guesses their speed would say nothing about a real model's.
     const options = { maxTokens, temperature: 0, ignoreEos: true, promptLookup: false, signal: this.#signal }
-    for await (const piece of this.#llama.generate(prompt, options)) {
-      if (piece.token === undefined) continue
-      times.push(performance.now())
-      this.#onTokens(times.length === 1 ? prompt.length + 1 : 1)
+    let told = 0
+    const tell = (tokens: number) => {
+      this.#onTokens(tokens - told)
+      told = tokens
+    }
+    // Beside others the engine does not say whose tokens it has read.
+    const following = alone
+      ? followPrompt(this.#llama, (read) => tell(Math.min(read, prompt.length)))
+      : undefined
+    try {
+      for await (const piece of this.#llama.generate(prompt, options)) {
+        if (piece.token === undefined) continue
+        times.push(performance.now())
+        following?.end()
+        tell(prompt.length + times.length)
+      }
+    } finally {
+      following?.end()
     }
     return { start, times }
   }
@@ -231,7 +250,7 @@ class Bencher {
   /** Tokens a second of all answers together, from when the last has begun until the first has ended. */
   async streams(streams: number, tokens: number): Promise<NonNullable<BenchResult["streams"]>> {
     const runs = await Promise.all(
-      Array.from({ length: streams }, () => this.#run(this.#ids(streamPrompt), tokens + 1)),
+      Array.from({ length: streams }, () => this.#run(this.#ids(streamPrompt), tokens + 1, false)),
     )
     const from = Math.max(...runs.map(({ times }) => times[0]))
     const to = Math.min(...runs.map(({ times }) => times.at(-1)!))

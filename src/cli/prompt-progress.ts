@@ -1,4 +1,4 @@
-// A bar for the time in which a long prompt is read and no answer comes yet.
+// How far the engine is with a long prompt, in the time in which no answer comes yet.
 import type { Llama } from "../engine/llama.js"
 import { startProgress } from "./progress.js"
 import type { Screen } from "./terminal.js"
@@ -6,13 +6,10 @@ import type { Screen } from "./terminal.js"
 const pollTime = 250
 
 /**
- * Shows how far the engine is with a prompt, once that takes longer than a second. `texts` are what the prompt is
- * made of; what the engine still has from before is not read again, so the bar may end early.
+ * Tells `onRead` four times a second how many tokens of prompts the engine has read since this was called, until `end`.
+ * What the engine still has from before is not read again.
  */
-export function watchPrompt(llama: Llama, screen: Screen, texts: readonly string[]): { end(): void } {
-  if (!screen.isTerminal) return { end: () => {} }
-  const progress = startProgress(screen, { unit: "tokens", after: 1000 })
-  let total: number | undefined
+export function followPrompt(llama: Llama, onRead: (tokens: number) => void): { end(): void } {
   let before: number | undefined
   let timer: NodeJS.Timeout | undefined
   let ended = false
@@ -20,10 +17,7 @@ export function watchPrompt(llama: Llama, screen: Screen, texts: readonly string
     const { promptTokens } = await llama.stats()
     if (ended) return
     if (before === undefined) before = promptTokens
-    else {
-      total ??= texts.reduce((sum, text) => sum + llama.tokenizer.encode(text).length, 0)
-      progress.update("reading the prompt", Math.min(promptTokens - before, total), total)
-    }
+    else onRead(promptTokens - before)
     timer = setTimeout(again, pollTime).unref()
   }
   // A model that is gone says so to whoever waits for the answer.
@@ -33,6 +27,22 @@ export function watchPrompt(llama: Llama, screen: Screen, texts: readonly string
     end() {
       ended = true
       clearTimeout(timer)
+    },
+  }
+}
+
+/** Shows that on a terminal, once it takes longer than a second. `texts` are what the prompt is made of. */
+export function watchPrompt(llama: Llama, screen: Screen, texts: readonly string[]): { end(): void } {
+  if (!screen.isTerminal) return { end: () => {} }
+  const progress = startProgress(screen, { unit: "tokens", after: 1000 })
+  let total: number | undefined
+  const following = followPrompt(llama, (read) => {
+    total ??= texts.reduce((sum, text) => sum + llama.tokenizer.encode(text).length, 0)
+    progress.update("reading the prompt", Math.min(read, total), total)
+  })
+  return {
+    end() {
+      following.end()
       progress.end()
     },
   }

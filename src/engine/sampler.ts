@@ -82,20 +82,39 @@ export function likeliest(logits: Float32Array): { token: number; logit: number 
   return { token, logit }
 }
 
-export class Sampler {
-  readonly #candidates: Candidates
-  readonly #selector: Selector
-  readonly #surprise: Float32Array
+/** What choosing among a vocabulary takes in memory. */
+class Scratch {
+  readonly candidates: Candidates
+  readonly selector: Selector
+  readonly surprise: Float32Array
 
-  /** Scratch memory for a vocabulary of this size. */
-  constructor(readonly vocabularySize: number) {
-    this.#candidates = {
+  constructor(vocabularySize: number) {
+    this.candidates = {
       count: 0,
       ids: new Int32Array(vocabularySize),
       weights: new Float64Array(vocabularySize),
     }
-    this.#selector = new Selector(vocabularySize)
-    this.#surprise = new Float32Array(vocabularySize)
+    this.selector = new Selector(vocabularySize)
+    this.surprise = new Float32Array(vocabularySize)
+  }
+}
+
+export class Sampler {
+  #made: Scratch | undefined
+
+  constructor(readonly vocabularySize: number) {}
+
+  /** Made when it is first needed: the likeliest token needs none. */
+  get #scratch(): Scratch {
+    return (this.#made ??= new Scratch(this.vocabularySize))
+  }
+
+  get #candidates(): Candidates {
+    return this.#scratch.candidates
+  }
+
+  get #selector(): Selector {
+    return this.#scratch.selector
   }
 
   /**
@@ -151,11 +170,12 @@ export class Sampler {
       const probability = weights[i] / total
       if (probability > 0) entropy -= probability * Math.log(probability)
     }
-    for (let i = 0; i < count; i++) this.#surprise[i] = Math.abs(Math.log(weights[i] / total) + entropy)
-    const bits = new Int32Array(this.#surprise.buffer, 0, count)
-    const { keys } = this.#selector
+    const { surprise, selector } = this.#scratch
+    for (let i = 0; i < count; i++) surprise[i] = Math.abs(Math.log(weights[i] / total) + entropy)
+    const bits = new Int32Array(surprise.buffer, 0, count)
+    const { keys } = selector
     for (let i = 0; i < count; i++) keys[i] = ~orderedBits(bits[i]) >>> 0
-    this.#selector.keepLargest(this.#candidates, weights, p * total)
+    selector.keepLargest(this.#candidates, weights, p * total)
   }
 
   /** Nucleus sampling (Holtzman et al. 2019): the likeliest tokens whose probabilities reach p. */
@@ -213,17 +233,21 @@ export class Sampler {
       if (difference >= negligible) sum += exponential(difference)
     }
     const normalizer = largest + Math.log(sum)
-    const candidates = this.#candidates
-    candidates.count = top > 0 ? logits.length : 0
-    for (let id = 0; id < candidates.count; id++) candidates.ids[id] = id
-    this.#byLogit(logits)
-    if (top > 0) this.#selector.keepLargest(candidates, undefined, top)
-    const ids = [...candidates.ids.subarray(0, candidates.count)].toSorted(
-      (a, b) => logits[b] - logits[a] || a - b,
-    )
+    const ids = top > 0 ? this.#likeliestIds(logits, top) : []
     return {
       logprob: logits[token] - normalizer,
       top: ids.map((id) => ({ token: id, logprob: logits[id] - normalizer })),
     }
+  }
+
+  #likeliestIds(logits: Float32Array, count: number): number[] {
+    const candidates = this.#candidates
+    candidates.count = logits.length
+    for (let id = 0; id < logits.length; id++) candidates.ids[id] = id
+    this.#byLogit(logits)
+    this.#selector.keepLargest(candidates, undefined, count)
+    return [...candidates.ids.subarray(0, candidates.count)].toSorted(
+      (a, b) => logits[b] - logits[a] || a - b,
+    )
   }
 }
