@@ -102,10 +102,10 @@ class Derivations {
     earlyPairs: PairTable,
     byteTokens: Int32Array,
   ) {
-    this.time = new Int32Array(size).fill(unmade)
-    this.left = new Int32Array(size)
-    this.right = new Int32Array(size)
-    this.number = new Int32Array(size)
+    this.time = sharedInts(size).fill(unmade)
+    this.left = sharedInts(size)
+    this.right = sharedInts(size)
+    this.number = sharedInts(size)
     this.late = new Uint8Array(size)
     this.#pairs = pairs
     this.#earlyPairs = earlyPairs

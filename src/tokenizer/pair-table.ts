@@ -117,7 +117,7 @@ function hash(left: number, right: number): number {
 
 /** A growing list of merges: left, right, number, merged. Numbers are below 2^24 - 1. */
 export class PairList {
-  words = new Int32Array(1 << 16)
+  words = sharedInts(1 << 16)
   count = 0
   highest = -1
   numbersAreIds = true
@@ -125,7 +125,7 @@ export class PairList {
   add(left: number, right: number, number: number, merged: number): void {
     const at = this.count * 4
     if (at === this.words.length) {
-      const larger = new Int32Array(this.words.length * 2)
+      const larger = sharedInts(this.words.length * 2)
       larger.set(this.words)
       this.words = larger
     }

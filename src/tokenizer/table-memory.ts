@@ -1,6 +1,7 @@
 // One memory of WebAssembly for all tables of a byte-level tokenizer. Where the platform shares memory between threads, the
 // encoders of all threads work on the tables in place: none has a copy.
 import type { TokenizerData } from "./model.js"
+import { releaseTables } from "./shared-memory.js"
 
 const pageBytes = 1 << 16
 /** Tables start at multiples of this, none at address 0. */
@@ -24,9 +25,9 @@ export function tableMemory(bytes: number): { memory: WebAssembly.Memory; tables
   }
 }
 
-/** The same tokenizer with all its tables in one memory, where that can be shared. */
+/** The same tokenizer with all its tables in one memory of their size, where that can be shared. */
 export function settled(data: TokenizerData): TokenizerData {
-  if (!data.leftToRight) return data
+  releaseTables()
   let bytes = 0
   mapTables(data, (table) => {
     bytes += aligned(table.byteLength)

@@ -73,7 +73,7 @@ export class Tokenizer {
 
   /** llama2.c's `tokenizer.bin`; the vocabulary size comes from the model. Throws InvalidFileError. */
   static fromLlama2c(file: Uint8Array, vocabularySize: number): Tokenizer {
-    return new Tokenizer(readLlama2c(file, vocabularySize))
+    return new Tokenizer(settled(readLlama2c(file, vocabularySize)))
   }
 
   /** A tokenizer from what `serialize` returned, in this thread or another. */

@@ -40,7 +40,7 @@ class Builder {
   /** A stack of the ends of the ranges of tokens with one byte, of all nodes that are being written. */
   #groups = new Int32Array(1 << 10)
   #groupCount = 0
-  #nodes = new Int32Array(1 << 18)
+  #nodes = sharedInts(1 << 18)
   #end = 0
 
   constructor(vocabulary: Vocabulary) {
@@ -49,12 +49,12 @@ class Builder {
     this.#offsets = offsets
     this.#shorter = sharedInts(vocabulary.size).fill(-1)
     const view = viewOf(bytes)
-    const found = new Int32Array(vocabulary.size)
+    const found = sharedInts(vocabulary.size)
     let count = 0
     for (let id = 0; id < vocabulary.size; id++)
       if (vocabulary.find(bytes, view, offsets[id], offsets[id + 1]) === id) found[count++] = id
     this.#ids = found.subarray(0, count)
-    this.#spare = new Int32Array(count)
+    this.#spare = sharedInts(count)
   }
 
   build(): TrieData & { shorter: Int32Array } {
@@ -151,7 +151,7 @@ class Builder {
         "the tokens of the vocabulary have too many different beginnings: it is damaged",
       )
     if (this.#end <= this.#nodes.length) return
-    const larger = new Int32Array(Math.max(2 * this.#nodes.length, this.#end))
+    const larger = sharedInts(Math.max(2 * this.#nodes.length, this.#end))
     larger.set(this.#nodes)
     this.#nodes = larger
   }

@@ -172,13 +172,13 @@ export class VocabularyBuilder {
   readonly #starts: Int32Array
   readonly #lengths: Int32Array
   readonly #kinds: Uint8Array
-  #text = new Uint8Array(4 * maxTokenBytes)
+  #text: Uint8Array = new Uint8Array(4 * maxTokenBytes)
   #end = 0
 
   constructor(size: number) {
     checkSize(size)
-    this.#starts = new Int32Array(size)
-    this.#lengths = new Int32Array(size)
+    this.#starts = sharedInts(size)
+    this.#lengths = sharedInts(size)
     this.#kinds = sharedBytes(size).fill(TokenKind.unused)
   }
 
@@ -193,7 +193,7 @@ export class VocabularyBuilder {
         `token ${id} has ${length} bytes, expected at most ${maxTokenBytes}: the vocabulary is damaged`,
       )
     if (this.#end + length > this.#text.length) {
-      const larger = new Uint8Array(2 * this.#text.length)
+      const larger = sharedBytes(2 * this.#text.length)
       larger.set(this.#text)
       this.#text = larger
     }
