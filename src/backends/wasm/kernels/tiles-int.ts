@@ -33,11 +33,20 @@ function addMinima(sums: usize, minima: usize, totals: usize): void {
   addMinimum(sums + 192, minima, totals + 12)
 }
 
+/** Pairs of 16-bit sums of 8 rows, times the rows' scales, onto the float sums of one token. */
+@inline function addPairs(sums: usize, s0: v128, s1: v128, a: v128, b: v128, ones: v128): void {
+  const f0 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a, ones)), s0, v128.load(sums))
+  const f1 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(b, ones)), s1, v128.load(sums, 16))
+  v128.store(sums, f0)
+  v128.store(sums, f1, 16)
+}
+
 /**
  * 8 rows x 4 tokens over `groups` groups with 7-bit products. `x`: the tokens' bytes of these columns; `perGroup`:
  * their biases, or their sums where there are minima; `sums`: the floats, 64 bytes a token.
  */
 export function tile7(groups: i32, tile: usize, scales: usize, minima: bool, x: usize, perGroup: usize, sums: usize): void {
+  const ones = pairOnes()
   for (let g = 0; g < groups; g++) {
     let a00: v128 = minima ? i16x8.splat(0) : v128.load32_splat(perGroup)
     let a01 = a00
@@ -65,10 +74,12 @@ export function tile7(groups: i32, tile: usize, scales: usize, minima: bool, x: 
       tile += 64
       x += INT_TOKENS * 4
     }
-    addGroup(sums, scales, i32x4.extadd_pairwise_i16x8_s(a00), i32x4.extadd_pairwise_i16x8_s(a01))
-    addGroup(sums + 64, scales, i32x4.extadd_pairwise_i16x8_s(a10), i32x4.extadd_pairwise_i16x8_s(a11))
-    addGroup(sums + 128, scales, i32x4.extadd_pairwise_i16x8_s(a20), i32x4.extadd_pairwise_i16x8_s(a21))
-    addGroup(sums + 192, scales, i32x4.extadd_pairwise_i16x8_s(a30), i32x4.extadd_pairwise_i16x8_s(a31))
+    const s0 = v128.load(scales)
+    const s1 = v128.load(scales, 16)
+    addPairs(sums, s0, s1, a00, a01, ones)
+    addPairs(sums + 64, s0, s1, a10, a11, ones)
+    addPairs(sums + 128, s0, s1, a20, a21, ones)
+    addPairs(sums + 192, s0, s1, a30, a31, ones)
     if (minima) addMinima(sums, scales + MINIMA_AFTER_SCALES, perGroup)
     perGroup += INT_TOKENS * 4
     scales += 64
