@@ -3,10 +3,9 @@
 import { UnsupportedError } from "../../errors/errors.js"
 import type { PageLayout, SequenceRows } from "../../ops/ops.js"
 import { real } from "./commands.js"
-import { SCRATCH_BYTES } from "./instances.js"
 import type { Recording } from "./linear.js"
 import type { Place } from "./memories.js"
-import { ATTENTION_PART, ATTENTION_SLOTS, ATTENTION_TOKENS, Op } from "./opcodes.js"
+import { ATTENTION_PART, ATTENTION_SLOTS, ATTENTION_TOKENS, Op, SCRATCH_BYTES } from "./opcodes.js"
 import { layerPageBytes, type WasmPages } from "./pages.js"
 
 interface AttentionOperands {

@@ -1,6 +1,6 @@
 // The kernel program instantiated by one thread: once in every heap. Also the two operations that reach across
 // heaps, which only JavaScript can do.
-import { COMMAND_BYTES, CONTROL_END, WORD_ARGS } from "./opcodes.js"
+import { COMMAND_BYTES, CONTROL_END, SCRATCH_BYTES, THREAD_LINE, WORD_ARGS } from "./opcodes.js"
 
 /** What kernels/main.ts exports. Addresses arrive as signed numbers: `>>> 0` before use in JavaScript. */
 export interface Kernels {
@@ -20,11 +20,8 @@ export interface Kernels {
   ): void
 }
 
-/** A thread's scratch in every heap: see the kernels for what they keep there. */
-export const SCRATCH_BYTES = 256 * 1024
-
 /** Where a heap's allocations may start. */
-export const heapStart = (threads: number): number => CONTROL_END + threads * SCRATCH_BYTES
+export const heapStart = (threads: number): number => CONTROL_END + threads * (THREAD_LINE + SCRATCH_BYTES)
 
 export class Instances {
   readonly kernels: Kernels[] = []
@@ -44,7 +41,7 @@ export class Instances {
       host: { copy: (command: number) => this.#copy(command), run: (command: number) => this.#run(command) },
     })
     const kernels = exports as unknown as Kernels
-    const scratch = CONTROL_END + this.thread * SCRATCH_BYTES
+    const scratch = heapStart(this.thread) + THREAD_LINE
     kernels.setup(this.thread, this.threads, scratch, this.wide ? 1 : 0)
     this.#memories.push(memory)
     this.kernels.push(kernels)

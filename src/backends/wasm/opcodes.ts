@@ -131,15 +131,17 @@ export const CELL_SLEEPERS = 1156
 export const CELL_STOP = 1160
 export const CELL_FAILED = 1216
 export const CELL_INTERRUPT = 1280
-export const CELL_PROGRESS = 1344
 /** Tenths of a second without any progress after which a waiting thread gives the run up. */
 export const CELL_PATIENCE = 1408
 /** Looks at a cell before a waiting thread goes to sleep. */
 export const CELL_SPINS = 1412
 /** Vector constants of the kernels. */
 export const CELL_CONSTANTS = 1472
-/** First byte after the control cells: the threads' scratch starts here. */
+/** First byte after the control cells. Here each thread has a line to itself, in which it counts its units, and scratch. */
 export const CONTROL_END = 4096
+export const THREAD_LINE = 64
+/** A thread's scratch in every heap: see the kernels for what they keep there. */
+export const SCRATCH_BYTES = 256 * 1024
 
 /** What a worker is to do when the epoch moves. */
 export const MODE_RUN = 0

@@ -6,17 +6,19 @@ import {
   CELL_GENERATION,
   CELL_INTERRUPT,
   CELL_PATIENCE,
-  CELL_PROGRESS,
   CELL_SLEEPERS,
   CELL_SPINS,
   CELL_STOP,
+  CONTROL_END,
   FAILED_TIMEOUT,
   RUN_FAILED,
   RUN_INTERRUPTED,
   RUN_OK,
+  SCRATCH_BYTES,
+  THREAD_LINE,
   WORD_CLAIMED,
 } from "../opcodes"
-import { threads } from "./command"
+import { thread, threads } from "./command"
 
 const SLICE_NANOSECONDS: i64 = 100_000_000
 
@@ -46,9 +48,21 @@ export function claim(command: usize, units: i32): i32 {
   }
 }
 
+/** Where a thread counts its units: in one cell for all they would wait for each other at every unit. */
+@inline function unitsDone(thread: i32): usize {
+  return CONTROL_END + <usize>thread * (THREAD_LINE + SCRATCH_BYTES)
+}
+
 /** Tells waiting threads that a unit is done. */
 @inline export function progress(): void {
-  if (ASC_FEATURE_THREADS) atomic.add<i32>(CELL_PROGRESS, 1)
+  if (ASC_FEATURE_THREADS) store<i32>(unitsDone(thread), load<i32>(unitsDone(thread)) + 1)
+}
+
+/** Units that all threads have done. */
+function allUnitsDone(): i32 {
+  let sum = 0
+  for (let i = 0; i < threads; i++) sum += atomic.load<i32>(unitsDone(i))
+  return sum
 }
 
 function verdict(): i32 {
@@ -75,12 +89,12 @@ export function barrier(threads: i32): i32 {
         if (atomic.load<i32>(CELL_GENERATION) != generation) return atomic.load<i32>(CELL_STOP)
       }
       atomic.add<i32>(CELL_SLEEPERS, 1)
-      let before = atomic.load<i32>(CELL_PROGRESS)
+      let before = allUnitsDone()
       let idle = 0
       while (atomic.load<i32>(CELL_GENERATION) == generation) {
         if (atomic.load<i32>(CELL_FAILED) != 0) return RUN_FAILED
         if (atomic.wait<i32>(CELL_GENERATION, generation, SLICE_NANOSECONDS) == AtomicWaitResult.TIMED_OUT) {
-          const now = atomic.load<i32>(CELL_PROGRESS)
+          const now = allUnitsDone()
           idle = now == before ? idle + 1 : 0
           before = now
           if (idle >= atomic.load<i32>(CELL_PATIENCE)) {

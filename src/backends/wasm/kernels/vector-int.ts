@@ -43,6 +43,20 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
   v128.store(sums, g, 48)
 }
 
+/** The same of pairs of 16-bit sums. */
+@inline function addPairs(
+  sums: usize, scales: usize, a0: v128, a1: v128, a2: v128, a3: v128, halves: v128, ones: v128,
+): void {
+  addScaled(
+    sums, scales,
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a0, ones)),
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a1, ones)),
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a2, ones)),
+    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a3, ones)),
+    halves,
+  )
+}
+
 /** One group of 16 rows with 7-bit products. x: 32 bytes; start: 16-bit sums to begin with. */
 @inline function nibbleGroup7(x: usize, start: v128, block: usize, sums: usize, mask: v128, halves: v128, ones: v128): void {
   let low = v128.load32_splat(x)
@@ -69,14 +83,55 @@ import { biasOffset, pairsOffset, scaleOffset, sumOffset } from "./quantize"
   a1 = nibbleSteps(a1, v128.load(block, 208), low, high, mask)
   a2 = nibbleSteps(a2, v128.load(block, 224), low, high, mask)
   a3 = nibbleSteps(a3, v128.load(block, 240), low, high, mask)
-  addScaled(
-    sums, block + 256,
-    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a0, ones)),
-    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a1, ones)),
-    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a2, ones)),
-    f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a3, ones)),
-    halves,
-  )
+  addPairs(sums, block + 256, a0, a1, a2, a3, halves, ones)
+}
+
+/** One group of two panels with 7-bit products: the activations are loaded once for both. */
+@inline function nibbleGroups7(
+  x: usize, start: v128, first: usize, second: usize, sums: usize, mask: v128, halves: v128, ones: v128,
+): void {
+  let low = v128.load32_splat(x)
+  let high = v128.load32_splat(x, 4)
+  let a0 = nibbleSteps(start, v128.load(first, 0), low, high, mask)
+  let a1 = nibbleSteps(start, v128.load(first, 16), low, high, mask)
+  let a2 = nibbleSteps(start, v128.load(first, 32), low, high, mask)
+  let a3 = nibbleSteps(start, v128.load(first, 48), low, high, mask)
+  let b0 = nibbleSteps(start, v128.load(second, 0), low, high, mask)
+  let b1 = nibbleSteps(start, v128.load(second, 16), low, high, mask)
+  let b2 = nibbleSteps(start, v128.load(second, 32), low, high, mask)
+  let b3 = nibbleSteps(start, v128.load(second, 48), low, high, mask)
+  low = v128.load32_splat(x, 8)
+  high = v128.load32_splat(x, 12)
+  a0 = nibbleSteps(a0, v128.load(first, 64), low, high, mask)
+  a1 = nibbleSteps(a1, v128.load(first, 80), low, high, mask)
+  a2 = nibbleSteps(a2, v128.load(first, 96), low, high, mask)
+  a3 = nibbleSteps(a3, v128.load(first, 112), low, high, mask)
+  b0 = nibbleSteps(b0, v128.load(second, 64), low, high, mask)
+  b1 = nibbleSteps(b1, v128.load(second, 80), low, high, mask)
+  b2 = nibbleSteps(b2, v128.load(second, 96), low, high, mask)
+  b3 = nibbleSteps(b3, v128.load(second, 112), low, high, mask)
+  low = v128.load32_splat(x, 16)
+  high = v128.load32_splat(x, 20)
+  a0 = nibbleSteps(a0, v128.load(first, 128), low, high, mask)
+  a1 = nibbleSteps(a1, v128.load(first, 144), low, high, mask)
+  a2 = nibbleSteps(a2, v128.load(first, 160), low, high, mask)
+  a3 = nibbleSteps(a3, v128.load(first, 176), low, high, mask)
+  b0 = nibbleSteps(b0, v128.load(second, 128), low, high, mask)
+  b1 = nibbleSteps(b1, v128.load(second, 144), low, high, mask)
+  b2 = nibbleSteps(b2, v128.load(second, 160), low, high, mask)
+  b3 = nibbleSteps(b3, v128.load(second, 176), low, high, mask)
+  low = v128.load32_splat(x, 24)
+  high = v128.load32_splat(x, 28)
+  a0 = nibbleSteps(a0, v128.load(first, 192), low, high, mask)
+  a1 = nibbleSteps(a1, v128.load(first, 208), low, high, mask)
+  a2 = nibbleSteps(a2, v128.load(first, 224), low, high, mask)
+  a3 = nibbleSteps(a3, v128.load(first, 240), low, high, mask)
+  b0 = nibbleSteps(b0, v128.load(second, 192), low, high, mask)
+  b1 = nibbleSteps(b1, v128.load(second, 208), low, high, mask)
+  b2 = nibbleSteps(b2, v128.load(second, 224), low, high, mask)
+  b3 = nibbleSteps(b3, v128.load(second, 240), low, high, mask)
+  addPairs(sums, first + 256, a0, a1, a2, a3, halves, ones)
+  addPairs(sums + 64, second + 256, b0, b1, b2, b3, halves, ones)
 }
 
 /** The same with 16-bit products: 64 bytes of x, 32-bit sums. */
@@ -117,7 +172,15 @@ function panelsInt4(record: usize, k: i32, first: usize, far: usize, count: i32)
     let block = panel
     let sums = scratch
     const start = ASC_FEATURE_RELAXED_SIMD ? v128.load32_splat(bias) : i32x4.splat(-8 * load<i32>(bias))
-    for (let i = 0; i < count; i++) {
+    let i = 0
+    if (ASC_FEATURE_RELAXED_SIMD) {
+      for (; i + 1 < count; i += 2) {
+        nibbleGroups7(x, start, block, block + far, sums, mask, halves, ones)
+        block += 2 * far
+        sums += 128
+      }
+    }
+    for (; i < count; i++) {
       if (ASC_FEATURE_RELAXED_SIMD) {
         nibbleGroup7(x, start, block, sums, mask, halves, ones)
       } else {
@@ -239,7 +302,7 @@ export function vectorIntUnit(command: usize, unit: i32): void {
   const count = (panels - unit + units - 1) / units
   const first = weight + <usize>unit * bytes
   const far = <usize>units * bytes
-  memory.fill(scratch, 0, <usize>count * 64)
+  for (let i: usize = 0; i < <usize>count * 64; i += 16) v128.store(scratch + i, i32x4.splat(0))
   if (kind == Kind.Int4) panelsInt4(record, k, first, far, count)
   else if (kind == Kind.Int4Min) panelsInt4Min(record, k, first, far, count)
   else panelsInt8(record, k, first, far, count, kind == Kind.Int8Channel)
