@@ -88,7 +88,7 @@ function promptOf(tokens: number, seed: number): string {
   return Array.from({ length: tokens - 1 }, (_, i) => words[(i * i + seed * 3 + (i >> 3)) % 8]).join(" ")
 }
 
-/** Memory of all processes below `root`: shared pages count in parts. */
+/** Memory of all processes below `root`, without its own: shared pages count in parts. Takes a tenth of a second. */
 function proportionalBytes(root: number): number {
   const parents = new Map<number, number>()
   for (const name of readdirSync("/proc")) {
@@ -101,8 +101,8 @@ function proportionalBytes(root: number): number {
   const below = (pid: number | undefined): boolean =>
     pid !== undefined && pid > 1 && (pid === root || below(parents.get(pid)))
   let bytes = 0
-  for (const pid of parents.keys()) {
-    if (!below(pid)) continue
+  for (const [pid, parent] of parents) {
+    if (!below(parent)) continue
     try {
       const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")
       bytes += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) * 1024
@@ -124,13 +124,13 @@ const server = await serveFolders(
 )
 
 async function measure(name: string, round: number): Promise<Measured> {
+  const otherBytes = proportionalBytes(process.pid)
   const browser = await launchBrowser()
   let peakBytes = 0
-  // The browser is this process's only child that is one.
-  const timer = setInterval(() => {
-    peakBytes = Math.max(peakBytes, proportionalBytes(process.pid) - ownBytes)
-  }, 1000)
-  const ownBytes = Number(/^Pss:\s+(\d+)/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))![1]) * 1024
+  const weigh = () => {
+    peakBytes = Math.max(peakBytes, proportionalBytes(process.pid) - otherBytes)
+  }
+  let timer: ReturnType<typeof setInterval> | undefined
   try {
     const page = await browser.newPage()
     page.on("pageerror", (error) => console.error(`${name}: ${error.message}`))
@@ -147,10 +147,16 @@ async function measure(name: string, round: number): Promise<Measured> {
       )
       return { milliseconds, value }
     }
-    const complete = (tokens: number, seed: number, answer: number) =>
-      timed(`complete(${JSON.stringify(promptOf(tokens, seed))}, ${answer})`)
+    // Looking at all pages of a browser would slow its answers down: it is done between them.
+    const complete = async (tokens: number, seed: number, answer: number) => {
+      const taken = await timed(`complete(${JSON.stringify(promptOf(tokens, seed))}, ${answer})`)
+      weigh()
+      return taken
+    }
     const url = `${server.origin}/model/${basename(model)}`
+    timer = setInterval(weigh, 1000)
     const loaded = await timed(`load(${JSON.stringify(url)}, ${Number(values.threads)})`)
+    clearInterval(timer)
     await complete(8, 7 * round + 1, 4)
     const read = await complete(Number(values.prefill), 7 * round + 2, 1)
     const short = await complete(8, 7 * round + 3, 1)

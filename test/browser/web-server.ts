@@ -1,6 +1,6 @@
 // A small server for the tests in a browser: folders under prefixes, ranges, with or without cross-origin isolation.
-import { createReadStream } from "node:fs"
-import { stat } from "node:fs/promises"
+import { once } from "node:events"
+import { open, stat } from "node:fs/promises"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { extname, join, normalize, sep } from "node:path"
@@ -26,6 +26,26 @@ export interface WebServer {
 export interface WebServerOptions {
   readonly isolated: boolean
   readonly ranges?: boolean
+}
+
+/** Sends bytes `first` to `last` of a file through one buffer: a stream's garbage would take a core beside a fast client. */
+async function send(path: string, first: number, last: number, response: ServerResponse): Promise<void> {
+  const left = once(response, "close")
+  const file = await open(path)
+  try {
+    const buffer = Buffer.allocUnsafe(1 << 20)
+    for (let at = first; at <= last && !response.destroyed; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, last + 1 - at), at)
+      if (bytesRead === 0) throw new Error(`${path} became shorter`)
+      const written = new Promise<void>((resolve) => {
+        response.write(buffer.subarray(0, bytesRead), () => resolve())
+      })
+      await Promise.race([written, left])
+      at += bytesRead
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 /** Serves `folders`, by their first path segment; a value that is a file is served under every name. */
@@ -66,11 +86,14 @@ export async function serveFolders(
     const cut = span ? state.breakAfter : undefined
     const end = cut === undefined ? last : Math.min(last, first + cut - 1)
     if (found.size === 0) return void response.end()
-    const stream = createReadStream(path, { start: first, end, highWaterMark: 1 << 20 })
-    stream.on("error", () => response.destroy())
+    try {
+      await send(path, first, end, response)
+    } catch {
+      return void response.destroy()
+    }
     // after a while: a browser throws away what the page has not yet read of an answer that breaks
-    stream.on("end", () => (end < last ? setTimeout(() => response.destroy(), 100) : response.end()))
-    stream.pipe(response, { end: false })
+    if (end < last) setTimeout(() => response.destroy(), 100)
+    else response.end()
   }
   const server: Server = createServer((request, response) => void answer(request, response))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
