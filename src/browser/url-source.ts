@@ -6,10 +6,35 @@ import { blobSource, type ByteSource, checkRange } from "../formats/index.js"
 /** A read so little ahead of the last one goes on in the same answer. */
 const maxSkip = 256 * 1024
 const maxTries = 4
+/** Most bytes that are taken from an answer at once. */
+const pieceBytes = 1 << 20
+
+interface BodyReader {
+  /** The next bytes, which stay until the next read; undefined at the end. */
+  read(): Promise<Uint8Array | undefined>
+  cancel(): Promise<void>
+}
+
+/** Reads an answer: where the browser can, into one buffer again and again, since fresh ones are garbage as large as the file. */
+function readerOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): BodyReader {
+  try {
+    const reader = body.getReader({ mode: "byob" })
+    let buffer = new ArrayBuffer(pieceBytes)
+    const read = async () => {
+      const { done, value } = await reader.read(new Uint8Array(buffer))
+      if (value) buffer = value.buffer
+      return done ? undefined : value
+    }
+    return { read, cancel: () => reader.cancel() }
+  } catch {
+    const reader = body.getReader()
+    return { read: async () => (await reader.read()).value, cancel: () => reader.cancel() }
+  }
+}
 
 /** What a server says about a file. */
 interface Opened {
-  readonly body: ReadableStreamDefaultReader<Uint8Array>
+  readonly body: BodyReader
   readonly size: number
   readonly etag: string | undefined
 }
@@ -79,7 +104,7 @@ function opened(url: string, response: Response, offset: number): Opened {
     throw new HubError(`${url}: the server's answer does not say which bytes it holds`, {
       status: response.status,
     })
-  return { body: response.body.getReader(), size, etag: response.headers.get("etag") ?? undefined }
+  return { body: readerOf(response.body), size, etag: response.headers.get("etag") ?? undefined }
 }
 
 class RangedFile implements ByteSource {
@@ -151,14 +176,14 @@ class RangedFile implements ByteSource {
   /** The next bytes of the answer, at least one and at most `most`. */
   async #next(most: number): Promise<Uint8Array> {
     if (this.#rest.length === 0) {
-      let result: ReadableStreamReadResult<Uint8Array>
+      let piece: Uint8Array | undefined
       try {
-        result = await this.#answer!.body.read()
+        piece = await this.#answer!.body.read()
       } catch (error) {
         throw new HubError(`${this.name} broke off at byte ${this.#at} of ${this.size}`, { cause: error })
       }
-      if (result.done) throw new HubError(`${this.name} ended at byte ${this.#at} of ${this.size}`)
-      this.#rest = result.value
+      if (!piece) throw new HubError(`${this.name} ended at byte ${this.#at} of ${this.size}`)
+      this.#rest = piece
     }
     const bytes = this.#rest.subarray(0, most)
     this.#rest = this.#rest.subarray(bytes.length)
