@@ -10,6 +10,7 @@ import { UsageError } from "./failure.js"
 import { harmless, oneLine } from "./format.js"
 import { addEngineFlags, type ModelFlags, numberIn, repeated } from "./options.js"
 import { servedModels } from "./served-models.js"
+import type { Screen } from "./terminal.js"
 
 interface Flags extends Omit<ModelFlags, "model" | "adapter"> {
   readonly model?: string[]
@@ -104,6 +105,8 @@ async function serve(context: Context, flags: Flags, version: string): Promise<v
   const names = models.offers().map(({ name }) => name)
   lifetime.defer(() => models.dispose())
   if (flags.preload) (await models.lease(names[0], lifetime.signal)).release()
+  const log = new Log(flags.json ? context.out : err)
+  lifetime.defer(() => log.flush())
   const handler = createHandler(models, {
     apiKeyHashes: keys,
     cors: flags.cors,
@@ -114,8 +117,8 @@ async function serve(context: Context, flags: Flags, version: string): Promise<v
     maxBodyBytes: flags.maxBody,
     version,
     page: flags.page ? await webFolder(fileURLToPath(new URL("../web", import.meta.url))) : undefined,
-    onRequest: (entry) => logRequest(context, flags, entry),
-    onError: (error) => logError(context, flags, error),
+    onRequest: (entry) => log.write(requestLine(flags, entry)),
+    onError: (error) => log.write(errorLine(context, flags, error)),
   })
   const listener = await listen(handler, { host: flags.host, port: flags.port })
   const stopped = untilStopped(context, listener)
@@ -182,21 +185,36 @@ function announce(
   if (err.isTerminal) err.write(err.paint("dim", "Ctrl-C stops the server.\n"))
 }
 
-function logRequest({ out, err }: Context, { json }: Flags, entry: RequestLog): void {
-  const milliseconds = Math.round(entry.milliseconds * 10) / 10
-  if (json) {
-    const time = new Date().toISOString()
-    out.write(`${JSON.stringify({ event: "request", time, ...entry, milliseconds })}\n`)
-  } else {
-    const { method, path, status, model } = entry
-    err.write(
-      `${method} ${oneLine(path.slice(0, 200))} ${status} ${milliseconds} ms ${oneLine(model ?? "")}\n`,
-    )
+/** Writes lines together, at most ten times a second: to hand one to the system takes as long as to answer its request. */
+class Log {
+  #lines = ""
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(readonly screen: Screen) {}
+
+  write(line: string): void {
+    this.#lines += line
+    this.#timer ??= setTimeout(() => this.flush(), 100)
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#lines !== "") this.screen.write(this.#lines)
+    this.#lines = ""
   }
 }
 
-function logError({ out, err }: Context, { json }: Flags, error: unknown): void {
+function requestLine({ json }: Flags, entry: RequestLog): string {
+  const milliseconds = Math.round(entry.milliseconds * 10) / 10
+  if (json)
+    return `${JSON.stringify({ event: "request", time: new Date().toISOString(), ...entry, milliseconds })}\n`
+  const { method, path, status, model } = entry
+  return `${method} ${oneLine(path.slice(0, 200))} ${status} ${milliseconds} ms ${oneLine(model ?? "")}\n`
+}
+
+function errorLine({ err }: Context, { json }: Flags, error: unknown): string {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  if (json) out.write(`${JSON.stringify({ event: "error", time: new Date().toISOString(), message })}\n`)
-  else err.write(`${err.paint("red", "error:")} ${harmless(message)}\n`)
+  if (json) return `${JSON.stringify({ event: "error", time: new Date().toISOString(), message })}\n`
+  return `${err.paint("red", "error:")} ${harmless(message)}\n`
 }

@@ -10,6 +10,7 @@ import {
   OutOfMemoryError,
   UnsupportedError,
 } from "../errors/index.js"
+import { json, type Reply } from "./reply.js"
 
 export interface ApiErrorOptions {
   readonly param?: string
@@ -36,15 +37,11 @@ export class ApiError extends CriaError {
     return { error: { message: this.message, type: typeOf(this.status), param, code } }
   }
 
-  response(): Response {
+  get reply(): Reply {
     const { retryAfter, headers } = this.options
-    return new Response(JSON.stringify(this.body), {
-      status: this.status,
-      headers: {
-        "content-type": "application/json",
-        ...(retryAfter !== undefined && { "retry-after": String(Math.max(1, Math.ceil(retryAfter))) }),
-        ...headers,
-      },
+    return json(this.body, this.status, {
+      ...(retryAfter !== undefined && { "retry-after": String(Math.max(1, Math.ceil(retryAfter))) }),
+      ...headers,
     })
   }
 }

@@ -7,10 +7,11 @@ import { chatTask } from "./chat-request.js"
 import { oneCallOf, WrittenCalls } from "./written-calls.js"
 import { dataEvent, eventStream, type EventWriter } from "./event-stream.js"
 import { readJson } from "./read-body.js"
+import { json, type Reply } from "./reply.js"
 import { type ChatRequest, chatRequest } from "./schemas.js"
 import { type ServerContext, Work } from "./work.js"
 
-export async function chatCompletions(context: ServerContext, request: Request): Promise<Response> {
+export async function chatCompletions(context: ServerContext, request: Request): Promise<Reply> {
   const body = await readJson(request, chatRequest, context.limits)
   const { messages, options, parallelCalls } = chatTask(body)
   const work = await Work.begin(context, body.model, options.n ?? 1, request)
@@ -38,7 +39,7 @@ const finishReasons: Record<FinishReason, "stop" | "length" | "tool_calls"> = {
   toolCalls: "tool_calls",
 }
 
-async function whole(body: ChatRequest, batches: Batches, work: Work): Promise<Response> {
+async function whole(body: ChatRequest, batches: Batches, work: Work): Promise<Reply> {
   const answers = Array.from({ length: body.n ?? 1 }, () => ({
     texts: [] as string[],
     logprobs: [] as unknown[],
@@ -59,7 +60,7 @@ async function whole(body: ChatRequest, batches: Batches, work: Work): Promise<R
     }
   }
   work.report(usage.promptTokens, usage.completionTokens)
-  return Response.json({
+  return json({
     id: newId("chatcmpl-"),
     object: "chat.completion",
     created: seconds(),

@@ -17,13 +17,14 @@ import { textsOf } from "./embeddings.js"
 import { dataEvent, eventStream, type EventWriter } from "./event-stream.js"
 import { echoOf, type Logprobs, noLogprobs } from "./prompt-logprobs.js"
 import { readJson } from "./read-body.js"
+import { json, type Reply } from "./reply.js"
 import { type CompletionRequest, completionRequest } from "./schemas.js"
 import { type ServerContext, Work } from "./work.js"
 
 /** What the API takes where nothing is said. */
 const usualMaxTokens = 16
 
-export async function completions(context: ServerContext, request: Request): Promise<Response> {
+export async function completions(context: ServerContext, request: Request): Promise<Reply> {
   const body = await readJson(request, completionRequest, context.limits)
   const n = body.n ?? 1
   if (body.best_of != null && body.best_of !== n)
@@ -117,7 +118,7 @@ async function whole(
   partsOf: (piece: Piece) => Part[],
   answers: number,
   work: Work,
-): Promise<Response> {
+): Promise<Reply> {
   const choices = Array.from({ length: answers }, (_, index) => ({
     texts: [] as string[],
     index,
@@ -141,7 +142,7 @@ async function whole(
     }
   }
   work.report(usage.promptTokens, usage.completionTokens)
-  return Response.json({
+  return json({
     id: newId("cmpl-"),
     object: "text_completion",
     created: seconds(),

@@ -3,13 +3,14 @@ import { idsOf } from "../engine/api-values.js"
 import { checkLength } from "./answers.js"
 import { badRequest } from "./api-error.js"
 import { readJson } from "./read-body.js"
+import { json, type Reply } from "./reply.js"
 import { embeddingRequest } from "./schemas.js"
 import { type ServerContext, Work } from "./work.js"
 
 /** Texts that are given to the engine together. */
 const together = 8
 
-export async function embeddings(context: ServerContext, request: Request): Promise<Response> {
+export async function embeddings(context: ServerContext, request: Request): Promise<Reply> {
   const body = await readJson(request, embeddingRequest, context.limits)
   const work = await Work.begin(context, body.model, 1, request)
   try {
@@ -31,7 +32,7 @@ export async function embeddings(context: ServerContext, request: Request): Prom
     }
     const tokens = texts.reduce((sum, ids) => sum + ids.length, 0)
     work.report(tokens, 0)
-    return Response.json({
+    return json({
       object: "list",
       data: vectors.map((vector, index) => {
         const short = shortened(vector, dimensions)

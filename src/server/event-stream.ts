@@ -3,10 +3,9 @@
 import type { Batches } from "../engine/generation.js"
 import type { Piece } from "../engine/options.js"
 import { type ApiError, toApiError } from "./api-error.js"
+import type { Packets, Reply, Sink } from "./reply.js"
 import type { Work } from "./work.js"
 
-/** Bytes that may wait for a slow reader before the engine is held back. */
-const most = 32_768
 let openStreams = 0
 
 /**
@@ -39,63 +38,46 @@ export function eventStream(
   writer: EventWriter,
   work: Work,
   stallTimeout: number,
-): Response {
-  const encoder = new TextEncoder()
-  let gone = false
-  let onRoom = () => {}
-
-  const pump = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    const send = (text: string) => {
-      if (text !== "" && !gone) controller.enqueue(encoder.encode(text))
-    }
+): Reply {
+  const write = async (sink: Sink) => {
     openStreams++
     work.onPiece()
+    let last: string
     try {
       for (let next = first; !next.done; next = await rest.next()) {
-        if (gone) continue
-        send(writer.write(next.value))
-        if (controller.desiredSize! > 0 || (await room())) continue
-        gone = true
-        controller.error(new Error(`the reader took nothing for ${stallTimeout} ms`))
+        if (sink.write(writer.write(next.value)) || (await hasRoom(sink, stallTimeout))) continue
+        sink.destroy(new Error(`the reader took nothing for ${stallTimeout} ms`))
         work.abort()
       }
-      send(writer.end())
+      last = writer.end()
     } catch (error) {
-      send(writer.fail(toApiError(work.signal.aborted ? work.signal.reason : error)))
-    } finally {
-      openStreams--
-      work.end()
-      if (!gone) controller.close()
+      last = writer.fail(toApiError(work.signal.aborted ? work.signal.reason : error))
     }
+    openStreams--
+    work.end()
+    sink.end(last)
   }
-
-  /** Waits until the reader took what waits; false when that takes too long. */
-  const room = () =>
-    new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), stallTimeout)
-      onRoom = () => {
-        clearTimeout(timer)
-        resolve(true)
-      }
-    })
-
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      start: (controller) => void pump(controller),
-      pull: () => onRoom(),
-      cancel() {
-        gone = true
-        onRoom()
-        work.abort()
-      },
-    },
-    new ByteLengthQueuingStrategy({ highWaterMark: most }),
-  )
-  return new Response(stream, {
+  const body: Packets = { write, cancel: () => work.abort() }
+  return {
+    status: 200,
     headers: {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache",
       "x-accel-buffering": "no",
     },
+    body,
+  }
+}
+
+/** Waits until the reader took what waits; false when that takes too long. */
+async function hasRoom(sink: Sink, milliseconds: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds)
   })
+  try {
+    return await Promise.race([sink.room().then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
 }

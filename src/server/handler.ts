@@ -9,6 +9,7 @@ import { Keys } from "./keys.js"
 import { Metrics } from "./metrics.js"
 import { type ModelEntry, Models } from "./models.js"
 import { openApi } from "./openapi.js"
+import { type Reply, toResponse } from "./reply.js"
 import { ResponseStore } from "./response-store.js"
 import { routes } from "./routes.js"
 import type { WebFolder } from "./web-folder.js"
@@ -56,6 +57,8 @@ export interface RequestLog extends RequestFacts {
 /** A handler of the Fetch API, with what its owner needs to end it. */
 export interface Handler {
   (request: Request): Promise<Response>
+  /** The same for who can write plain data. The packets of a body must be asked for. @internal */
+  answer(request: Request): Promise<Reply | Response>
   /** Refuses new requests with 503; resolves when the running ones are done. */
   drain(): Promise<void>
   /** Ends what runs at once, and the models that the handler loaded. */
@@ -88,17 +91,19 @@ export function createHandler(
     },
   }
   const app = buildApp(context, options)
-  const handle = async (request: Request): Promise<Response> => {
+  const answer = async (request: Request): Promise<Reply | Response> => {
     const start = performance.now()
-    let response: Response
+    const bindings: Bindings = {}
+    let reply: Reply | Response
     try {
-      response = await app.fetch(request)
+      const response = await app.fetch(request, bindings)
+      reply = bindings.reply ? withHeaders(bindings.reply, response) : response
     } catch (error) {
-      response = answered(error, options)
+      reply = answered(error, options)
     }
     const milliseconds = performance.now() - start
     const path = new URL(request.url).pathname
-    const { status } = response
+    const { status } = reply
     const known = routeNames.has(path) ? path : "other"
     context.metrics.add("cria_requests_total", "Requests answered", 1, {
       path: known,
@@ -114,9 +119,14 @@ export function createHandler(
         ...facts.get(request)?.facts,
       })
     void (facts.get(request)?.done ?? Promise.resolve()).then(log)
-    return response
+    return reply
+  }
+  const handle = async (request: Request): Promise<Response> => {
+    const reply = await answer(request)
+    return reply instanceof Response ? reply : toResponse(reply)
   }
   return Object.assign(handle, {
+    answer,
     drain: () => context.gate.close(),
     close: async () => {
       const empty = context.gate.close()
@@ -129,10 +139,28 @@ export function createHandler(
 
 const routeNames = new Set(routes.map(({ path }) => path))
 
-function buildApp(context: ServerContext, options: HandlerOptions): Hono {
+/** What a request brings through Hono: the reply comes back here, beside the Response that Hono wants. */
+interface Bindings {
+  reply?: Reply
+}
+
+/** Stands for a reply that is in the bindings. */
+const inBindings = new Response(null)
+
+/** A reply with the headers that Hono's middleware has set. */
+const withHeaders = (reply: Reply, response: Response): Reply =>
+  response === inBindings
+    ? reply
+    : { ...reply, headers: { ...reply.headers, ...Object.fromEntries(response.headers) } }
+
+function buildApp(context: ServerContext, options: HandlerOptions): Hono<{ Bindings: Bindings }> {
   const keys = new Keys(options.apiKeyHashes ?? [])
   const secured = (options.apiKeyHashes?.length ?? 0) > 0
-  const app = new Hono({ strict: false }).basePath(options.basePath ?? "/")
+  const app = new Hono<{ Bindings: Bindings }>({ strict: false }).basePath(options.basePath ?? "/")
+  const answerWith = (c: { env: Bindings }, reply: Reply): Response => {
+    c.env.reply = reply
+    return inBindings
+  }
   if (options.allowedHosts) {
     const allowed = new Set(options.allowedHosts.map((host) => host.toLowerCase()))
     app.use(async (c, next) => {
@@ -152,14 +180,15 @@ function buildApp(context: ServerContext, options: HandlerOptions): Hono {
       }),
     )
   const document = JSON.stringify(openApi(routes, options.version ?? "0", secured))
-  app.get("/openapi.json", () => new Response(document, { headers: { "content-type": "application/json" } }))
+  const described = { status: 200, headers: { "content-type": "application/json" }, body: document }
+  app.get("/openapi.json", (c) => answerWith(c, described))
   const methods = new Map<string, string[]>([["/openapi.json", ["GET", "HEAD"]]])
   for (const { method, path, open, handle } of routes) {
     const allowed = methods.get(path) ?? []
     methods.set(path, [...allowed, ...(method === "get" ? ["GET", "HEAD"] : [method.toUpperCase()])])
     app.on(method.toUpperCase(), path, async (c) => {
       if (!open) await keys.check(c.req.raw)
-      return handle(context, c.req.raw, c.req.param())
+      return answerWith(c, await handle(context, c.req.raw, c.req.param()))
     })
   }
   for (const [path, allowed] of methods)
@@ -173,15 +202,18 @@ function buildApp(context: ServerContext, options: HandlerOptions): Hono {
     const path = c.req.path.slice(basePath.replace(/\/$/, "").length)
     return (
       page?.(c.req.raw, path) ??
-      new ApiError(404, `there is nothing at ${c.req.path.slice(0, 200)}`, { code: "not_found" }).response()
+      answerWith(
+        c,
+        new ApiError(404, `there is nothing at ${c.req.path.slice(0, 200)}`, { code: "not_found" }).reply,
+      )
     )
   })
-  app.onError((error) => answered(error, options))
+  app.onError((error, c) => answerWith(c, answered(error, options)))
   return app
 }
 
-function answered(error: unknown, options: HandlerOptions): Response {
+function answered(error: unknown, options: HandlerOptions): Reply {
   const shown = toApiError(error)
   if (shown.status >= 500 && !(error instanceof ApiError)) options.onError?.(error)
-  return shown.response()
+  return shown.reply
 }

@@ -1,12 +1,13 @@
 // What watches the server asks: does it live, does it take requests, how busy is it.
 import { shuttingDown } from "./gate.js"
+import { json, type Reply } from "./reply.js"
 import type { ServerContext } from "./work.js"
 
-export const health = (): Response => Response.json({ status: "ok" })
+export const health = (): Reply => json({ status: "ok" })
 
-export function ready({ gate }: ServerContext): Response {
+export function ready({ gate }: ServerContext): Reply {
   if (gate.closed) throw shuttingDown()
-  return Response.json({ status: "ready" })
+  return json({ status: "ready" })
 }
 
 /** Gauges that are read from the engines at the time of asking. */
@@ -22,7 +23,7 @@ const engineFamilies = {
   cria_steps_total: "Forward passes since the model was loaded",
 } as const
 
-export async function metricsText({ models, gate, metrics }: ServerContext): Promise<Response> {
+export async function metricsText({ models, gate, metrics }: ServerContext): Promise<Reply> {
   metrics.set("cria_requests_running", "Answers that are being written", gate.running)
   metrics.set("cria_requests_waiting", "Requests in line", gate.waiting)
   for (const family of Object.keys(engineFamilies)) metrics.clear(family)
@@ -57,7 +58,9 @@ export async function metricsText({ models, gate, metrics }: ServerContext): Pro
       metrics.setCounter("cria_lookup_tokens_total", help.cria_lookup_tokens_total, count, { model, kind })
     metrics.setCounter("cria_steps_total", help.cria_steps_total, stats.steps, { model })
   }
-  return new Response(metrics.text(), {
+  return {
+    status: 200,
     headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-  })
+    body: metrics.text(),
+  }
 }

@@ -1,5 +1,6 @@
 // GET /v1/models and /v1/models/{id}.
 import { modelNotFound, type Offer } from "./models.js"
+import { json, type Reply } from "./reply.js"
 import type { ServerContext } from "./work.js"
 
 /** As OpenAI's API has it, with what is known of a loaded model beside it. */
@@ -19,10 +20,10 @@ const described = ({ name, created, llama, base }: Offer) => ({
   }),
 })
 
-export const listModels = ({ models }: ServerContext): Response =>
-  Response.json({ object: "list", data: models.offers().map(described) })
+export const listModels = ({ models }: ServerContext): Reply =>
+  json({ object: "list", data: models.offers().map(described) })
 
-export function retrieveModel({ models }: ServerContext, id: string): Response {
+export function retrieveModel({ models }: ServerContext, id: string): Reply {
   const all = models.offers()
   const found = all.find(({ name }) => name === id)
   if (!found)
@@ -30,5 +31,5 @@ export function retrieveModel({ models }: ServerContext, id: string): Response {
       id,
       all.map(({ name }) => name),
     )
-  return Response.json(described(found))
+  return json(described(found))
 }

@@ -1,10 +1,12 @@
 // The handler on a port (Node only): bounds on connections, headers and time, and an orderly end.
-import { createServer, type Server } from "node:http"
+import { createServer, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { InvalidOptionError } from "../errors/index.js"
 import type { Handler } from "./handler.js"
 import { collectWhenIdle } from "./idle-memory.js"
+import type { Reply } from "./reply.js"
 
 export { type WebFolder, webFolder } from "./web-folder.js"
 
@@ -35,7 +37,15 @@ export const defaultPort = 11500
 /** @throws InvalidOptionError where the address cannot be had. */
 export async function listen(handler: Handler, options: ListenOptions = {}): Promise<Listener> {
   const { host = "127.0.0.1", port = defaultPort, maxConnections = 1024 } = options
-  const answer = getRequestListener(handler, { overrideGlobalObjects: false })
+  const answer = getRequestListener(
+    async (request, { outgoing }) => {
+      const reply = await handler.answer(request)
+      if (reply instanceof Response) return reply
+      send(reply, outgoing as ServerResponse)
+      return RESPONSE_ALREADY_SENT
+    },
+    { overrideGlobalObjects: false },
+  )
   const server = createServer(
     {
       maxHeaderSize: 16_384,
@@ -72,6 +82,28 @@ export async function listen(handler: Handler, options: ListenOptions = {}): Pro
       await closed
     },
   }
+}
+
+/** Writes a reply to the socket. That a client leaves, the routes hear by the signal of its request. */
+function send({ status, headers, body }: Reply, outgoing: ServerResponse): void {
+  if (typeof body === "string") {
+    outgoing.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) }).end(body)
+    return
+  }
+  outgoing.writeHead(status, headers)
+  void body.write({
+    write: (packet) => packet === "" || outgoing.write(packet),
+    room: () =>
+      new Promise((resolve) => {
+        const done = () => {
+          outgoing.off("drain", done).off("close", done)
+          resolve()
+        }
+        outgoing.on("drain", done).on("close", done)
+      }),
+    end: (packet) => void outgoing.end(packet),
+    destroy: (error) => void outgoing.destroy(error),
+  })
 }
 
 function closeServer(server: Server): Promise<void> {

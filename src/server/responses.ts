@@ -10,6 +10,7 @@ import { constraintFor, type FunctionTool } from "./constraints.js"
 import { eventStream, type EventWriter } from "./event-stream.js"
 import { shuttingDown } from "./gate.js"
 import { readJson } from "./read-body.js"
+import { json, type Reply } from "./reply.js"
 import { type ResponseEvent, ResponseWriter } from "./response-events.js"
 import { newResponse, type OutputItem } from "./response-object.js"
 import { type InputItem, type ResponseRequest, responseRequest } from "./responses-schema.js"
@@ -24,7 +25,7 @@ interface Task {
   readonly body: ResponseRequest
 }
 
-export async function createResponse(context: ServerContext, request: Request): Promise<Response> {
+export async function createResponse(context: ServerContext, request: Request): Promise<Reply> {
   const body = await readJson(request, responseRequest, context.limits)
   const task = taskOf(context, body)
   if (body.background) return inBackground(context, task)
@@ -35,7 +36,7 @@ export async function createResponse(context: ServerContext, request: Request): 
     if (!body.stream) {
       await writeAll(task, batches, work)
       keep(context, task)
-      return Response.json(task.writer.response)
+      return json(task.writer.response)
     }
     const first = await batches.next()
     handedOver = true
@@ -165,7 +166,7 @@ function eventsOf(context: ServerContext, task: Task, work: Work): EventWriter {
 }
 
 /** Starts a response that is written whether its client stays or not. */
-function inBackground(context: ServerContext, task: Task): Response {
+function inBackground(context: ServerContext, task: Task): Reply {
   const { body, writer } = task
   if (body.stream)
     throw badRequest("a response in the background cannot be streamed here: ask for it with GET", "stream")
@@ -182,7 +183,7 @@ function inBackground(context: ServerContext, task: Task): Response {
   const response = writer.response
   keep(context, task, () => cancelled.abort(new ApiError(499, "cancelled", { code: "cancelled" })))
   void write(context, task, cancelled.signal)
-  return Response.json(response)
+  return json(response)
 }
 
 async function write(context: ServerContext, task: Task, cancelled: AbortSignal): Promise<void> {
@@ -203,29 +204,29 @@ async function write(context: ServerContext, task: Task, cancelled: AbortSignal)
   if (context.responses.has(id)) keep(context, task)
 }
 
-export const retrieveResponse = ({ responses }: ServerContext, request: Request, id: string): Response => {
+export const retrieveResponse = ({ responses }: ServerContext, request: Request, id: string): Reply => {
   if (new URL(request.url).searchParams.get("stream") === "true")
     throw badRequest("stored responses are not streamed again: ask without stream", "stream")
-  return Response.json(responses.get(id).response)
+  return json(responses.get(id).response)
 }
 
-export function deleteResponse({ responses }: ServerContext, id: string): Response {
+export function deleteResponse({ responses }: ServerContext, id: string): Reply {
   responses.delete(id)
-  return Response.json({ id, object: "response", deleted: true })
+  return json({ id, object: "response", deleted: true })
 }
 
-export function cancelResponse({ responses }: ServerContext, id: string): Response {
+export function cancelResponse({ responses }: ServerContext, id: string): Reply {
   const stored = responses.get(id)
   if (!stored.response.background) throw badRequest("only responses in the background can be cancelled", "id")
   if (stored.cancel) {
     stored.cancel()
     stored.response = { ...stored.response, status: "cancelled" }
   }
-  return Response.json(stored.response)
+  return json(stored.response)
 }
 
 /** The items that a request brought, newest first unless asked otherwise, by pages. */
-export function inputItems({ responses }: ServerContext, request: Request, id: string): Response {
+export function inputItems({ responses }: ServerContext, request: Request, id: string): Reply {
   const { searchParams } = new URL(request.url)
   const limit = Number(searchParams.get("limit") ?? 20)
   if (!Number.isInteger(limit) || limit < 1 || limit > 100)
@@ -238,7 +239,7 @@ export function inputItems({ responses }: ServerContext, request: Request, id: s
   const start = after === null ? 0 : ordered.findIndex((item) => item.id === after) + 1
   if (after !== null && start === 0) throw badRequest("after names no item of this response", "after")
   const data = ordered.slice(start, start + limit)
-  return Response.json({
+  return json({
     object: "list",
     data,
     first_id: data[0]?.id ?? null,

@@ -6,6 +6,7 @@ import { completions } from "./completions.js"
 import { embeddings } from "./embeddings.js"
 import { health, metricsText, ready } from "./health.js"
 import { listModels, retrieveModel } from "./model-routes.js"
+import type { Reply } from "./reply.js"
 import { cancelResponse, createResponse, deleteResponse, inputItems, retrieveResponse } from "./responses.js"
 import { responseRequest } from "./responses-schema.js"
 import { chatRequest, completionRequest, embeddingRequest } from "./schemas.js"
@@ -25,7 +26,7 @@ export interface Route {
     context: ServerContext,
     request: Request,
     parameters: Record<string, string>,
-  ) => Response | Promise<Response>
+  ) => Reply | Promise<Reply>
 }
 
 export const routes: readonly Route[] = [
