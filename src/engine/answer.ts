@@ -21,7 +21,8 @@ export class Task {
   /** Pieces that may still be sent; those that wait to be sent count. */
   credit: number
   #waiting: Piece[] = []
-  #sent = Number.NEGATIVE_INFINITY
+  /** When waiting pieces are to be sent. */
+  #due = 0
   /** Prompt tokens found in the prefix cache at the first admission. */
   cachedTokens: number | undefined
 
@@ -51,14 +52,21 @@ export class Task {
     this.#waiting.push(piece)
   }
 
-  /** The pieces that are to be sent now: those that waited long enough, are many, or have nothing more to wait for. */
-  due(now: number): readonly Piece[] {
+  /**
+   * The pieces that are to be sent now: those that waited long enough, are many, or have nothing more to wait for. The
+   * interval is doubled until it is no shorter than `least`. It is of the clock, not of the task: the intervals of many
+   * tasks end together, and wake who takes their pieces once.
+   */
+  due(now: number, least: number): readonly Piece[] {
     const pieces = this.#waiting
     if (pieces.length === 0) return pieces
-    const early = now < this.#sent + this.request.interval
-    if (early && pieces.length < mostWaiting && this.credit > 0 && !this.ended) return []
+    if (now < this.#due && pieces.length < mostWaiting && this.credit > 0 && !this.ended) return []
+    const { interval } = this.request
+    if (interval > 0) {
+      const longer = interval * 2 ** Math.max(0, Math.ceil(Math.log2(least / interval)))
+      this.#due = (Math.floor(now / longer) + 1) * longer
+    }
     this.#waiting = []
-    this.#sent = now
     return pieces
   }
 }

@@ -51,7 +51,7 @@ export function withoutUndefined<T extends object>(options: T): T {
 
 /** What is to be streamed comes as often as packets are sent, what is to be answered as a whole in few groups. */
 export const batchesOf = (generation: Generation, stream: boolean): Batches =>
-  generation.batches(stream ? packetInterval() : untilTheEnd)
+  generation.batches(stream ? packetInterval : untilTheEnd)
 
 /** Pieces of several generations; answer i of generation g has index g * answersEach + i. */
 export async function* merged(iterators: readonly Batches[], answersEach: number, work: Work): Batches {

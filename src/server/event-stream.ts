@@ -6,14 +6,11 @@ import { type ApiError, toApiError } from "./api-error.js"
 import type { Packets, Reply, Sink } from "./reply.js"
 import type { Work } from "./work.js"
 
-let openStreams = 0
-
 /**
- * Milliseconds between two packets of a stream: 30 packets a second are more than a reader sees. Handing a packet to the
- * system costs as much as computing a token of a very small model, so where many streams run each has fewer, and all of
- * them together about 500 a second.
+ * Milliseconds between two packets of a stream: 30 packets a second are more than a reader sees. Where many streams run the
+ * engine makes it longer.
  */
-export const packetInterval = (): number => Math.max(30, 2 * openStreams)
+export const packetInterval = 30
 
 /** How an answer is written in events. */
 export interface EventWriter {
@@ -40,7 +37,6 @@ export function eventStream(
   stallTimeout: number,
 ): Reply {
   const write = async (sink: Sink) => {
-    openStreams++
     work.onPiece()
     let last: string
     try {
@@ -53,7 +49,6 @@ export function eventStream(
     } catch (error) {
       last = writer.fail(toApiError(work.signal.aborted ? work.signal.reason : error))
     }
-    openStreams--
     work.end()
     sink.end(last)
   }
