@@ -145,7 +145,7 @@ export class EngineClient {
     receiver: Receiver,
   ): Promise<Run> {
     signal?.throwIfAborted()
-    const link = await unlessAborted(this.#connect(), signal)
+    const link = this.#link ?? (await unlessAborted(this.#connect(), signal))
     signal?.throwIfAborted() // an abort while the link was at hand already has lost the race
     this.#disposal.signal.throwIfAborted()
     if (this.#link !== link)

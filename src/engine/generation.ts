@@ -42,9 +42,9 @@ export class Generation implements AsyncIterable<Piece> {
   }
 
   /**
-   * Pieces in groups: the first at once, then all that come within so many milliseconds of each other (0: within a step of
-   * the engine) or as many as fit a message. For who passes answers on, where waking up for every token would cost more
-   * than it brings.
+   * Pieces in groups: the first at once, then all that come within so many milliseconds (0: within a step of the engine;
+   * otherwise the more, the more generations run) or as many as fit a message. For who passes answers on, where waking up
+   * for every token would cost more than it brings.
    */
   batches(milliseconds: number): Batches {
     const start = this.#start

@@ -65,6 +65,8 @@ export async function completions(context: ServerContext, request: Request): Pro
   }
 }
 
+type PartsOf = (pieces: readonly Piece[]) => Part[]
+
 /** A part of an answer: the echo of its prompt, or what a piece brought. */
 interface Part {
   readonly index: number
@@ -73,23 +75,27 @@ interface Part {
   readonly piece?: Piece
 }
 
-/** The parts that a piece makes: before the first of an answer comes the echo. */
+/** The parts that pieces make: before the first of an answer comes the echo. */
 function partsWith(
   body: CompletionRequest,
   echoes: readonly { text: string; logprobs: Logprobs | null }[],
   work: Work,
-): (piece: Piece) => Part[] {
+): PartsOf {
   const n = body.n ?? 1
   /** Characters of each answer so far; logprobs name the place of each token in it. */
-  const lengths = new Map<number, number>()
-  return (piece) => {
-    const { index, text } = piece
-    const echo = lengths.has(index) ? undefined : echoes[Math.floor(index / n)]
-    const offset = lengths.get(index) ?? echo?.text.length ?? 0
-    lengths.set(index, offset + text.length)
-    const logprobs = body.logprobs == null ? null : logprobsOf(piece, offset, work)
-    const part = { index, text, logprobs, piece }
-    return echo ? [{ index, ...echo }, part] : [part]
+  const lengths: number[] = []
+  return (pieces) => {
+    const parts: Part[] = []
+    for (const piece of pieces) {
+      const { index, text } = piece
+      const echo = lengths[index] === undefined ? echoes[Math.floor(index / n)] : undefined
+      if (echo) parts.push({ index, ...echo })
+      const offset = lengths[index] ?? echo?.text.length ?? 0
+      lengths[index] = offset + text.length
+      const logprobs = body.logprobs == null ? null : logprobsOf(piece, offset, work)
+      parts.push({ index, text, logprobs, piece })
+    }
+    return parts
   }
 }
 
@@ -115,7 +121,7 @@ function logprobsOf({ token, logprobs: found }: Piece, offset: number, { llama }
 async function whole(
   body: CompletionRequest,
   batches: Batches,
-  partsOf: (piece: Piece) => Part[],
+  partsOf: PartsOf,
   answers: number,
   work: Work,
 ): Promise<Reply> {
@@ -128,7 +134,7 @@ async function whole(
   const usage = new UsageCount(body.n ?? 1)
   for await (const pieces of batches) {
     work.onPiece()
-    for (const { index, text, logprobs, piece } of pieces.flatMap(partsOf)) {
+    for (const { index, text, logprobs, piece } of partsOf(pieces)) {
       const choice = choices[index]
       choice.texts.push(text)
       if (logprobs && choice.logprobs) {
@@ -152,7 +158,7 @@ async function whole(
   })
 }
 
-function eventsOf(body: CompletionRequest, partsOf: (piece: Piece) => Part[], work: Work): EventWriter {
+function eventsOf(body: CompletionRequest, partsOf: PartsOf, work: Work): EventWriter {
   const usage = new UsageCount(body.n ?? 1)
   const head = { id: newId("cmpl-"), object: "text_completion", created: seconds(), model: body.model }
   const withUsage = body.stream_options?.include_usage === true
@@ -165,7 +171,7 @@ function eventsOf(body: CompletionRequest, partsOf: (piece: Piece) => Part[], wo
     return opening + JSON.stringify({ text, index, logprobs, finish_reason: finish }) + closing
   }
   return {
-    write: (pieces) => pieces.flatMap(partsOf).map(event).join(""),
+    write: (pieces) => partsOf(pieces).map(event).join(""),
     end: () => {
       work.report(usage.promptTokens, usage.completionTokens)
       return (withUsage ? dataEvent({ ...head, choices: [], usage }) : "") + "data: [DONE]\n\n"
