@@ -128,12 +128,13 @@ export async function run(load: Load): Promise<Outcome[]> {
   }
   signal?.addEventListener("abort", close)
   const outcomes: Outcome[] = []
+  const stopped = () => signal?.aborted ?? false
   let next = 0
   const manner = (seed: number): Manner =>
     !rude ? "polite" : seed % 3 === 0 ? "dropping" : seed % 10 === 1 ? "slow" : "polite"
   await Promise.all(
     connections.map(async (connection) => {
-      while (next < requests && !signal?.aborted) {
+      while (next < requests && !stopped()) {
         const seed = next++
         outcomes.push(await connection.ask(load, manner(seed), seed))
       }

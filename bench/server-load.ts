@@ -130,6 +130,7 @@ async function askEngine(
   count = Number.POSITIVE_INFINITY,
   length = tokens,
 ) {
+  const stopped = () => signal?.aborted ?? false
   let next = 0
   const ask = async (seed: number) => {
     const maxTokens = lengthOf(seed, length)
@@ -140,9 +141,9 @@ async function askEngine(
   }
   await Promise.all(
     Array.from({ length: running }, async () => {
-      while (next < count && !signal?.aborted)
+      while (next < count && !stopped())
         await ask(next++).catch((error: unknown) => {
-          if (!signal?.aborted) throw error
+          if (!stopped()) throw error
         })
     }),
   )

@@ -1,4 +1,4 @@
-// What the server answers, as plain data. The listener of node.ts writes it as it is, which takes half the time of a web
+// What the server answers, as plain data. The listener of node.ts writes it as it is, which takes less time than a web
 // Response; whoever mounts the handler gets that.
 
 export interface Reply {

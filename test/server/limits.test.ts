@@ -192,6 +192,14 @@ describe("who may ask", () => {
     const other = { ...preflight, headers: { ...preflight.headers, origin: "https://b.example" } }
     const refused = await open(new Request("http://localhost/v1/models", other))
     expect(refused.headers.get("access-control-allow-origin")).toBeNull()
+    for (const stream of [false, true]) {
+      const request = jsonRequest("/v1/chat/completions", { ...chat, max_tokens: 2, stream })
+      request.headers.set("origin", "https://a.example")
+      const answer = await open(request)
+      expect(answer.headers.get("access-control-allow-origin")).toBe("https://a.example")
+      expect(answer.headers.get("content-type")).toMatch(stream ? "text/event-stream" : "application/json")
+      expect((await answer.text()).length).toBeGreaterThan(100)
+    }
   })
 
   test("no foreign host name, where names are given", async () => {
