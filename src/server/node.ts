@@ -95,6 +95,7 @@ function send({ status, headers, body }: Reply, outgoing: ServerResponse): void 
     write: (packet) => packet === "" || outgoing.write(packet),
     room: () =>
       new Promise((resolve) => {
+        if (outgoing.destroyed) return resolve()
         const done = () => {
           outgoing.off("drain", done).off("close", done)
           resolve()
