@@ -26,10 +26,13 @@ interface PrefillResult {
   readonly firstTokenMilliseconds: number
 }
 
-interface DecodeResult {
+interface Decoded {
   readonly depth: number
   readonly tokens: number
   readonly tokensPerSecond: number
+}
+
+interface DecodeResult extends Decoded {
   /** Bytes of weights and cache read a second, as a share of the machine's read bandwidth. */
   readonly bandwidthShare: number
 }
@@ -113,7 +116,7 @@ async function bench(context: Context, flags: Flags): Promise<void> {
     return run()
   }
   const prefill: PrefillResult[] = []
-  const decode: Omit<DecodeResult, "bandwidthShare">[] = []
+  const decode: Decoded[] = []
   let streams: BenchResult["streams"]
   try {
     await bencher.warmUp()
@@ -140,7 +143,7 @@ async function bench(context: Context, flags: Flags): Promise<void> {
   }
   const bandwidth = await readBandwidth(info.backendName as BackendName, info.threads)
   const cacheBytes = info.cacheBytes / info.cacheTokens
-  const shareOf = ({ depth, tokens, tokensPerSecond }: (typeof decode)[number]): number =>
+  const shareOf = ({ depth, tokens, tokensPerSecond }: Decoded): number =>
     rounded((tokensPerSecond * (info.tokenBytes + (depth + tokens / 2) * cacheBytes)) / bandwidth)
   const result: BenchResult = {
     model: info.path,
@@ -237,7 +240,7 @@ class Bencher {
   }
 
   /** The first token belongs to reading the prompt: it is not counted. */
-  async decode(depth: number, tokens: number): Promise<Omit<DecodeResult, "bandwidthShare">> {
+  async decode(depth: number, tokens: number): Promise<Decoded> {
     const { times } = await this.#run(this.#ids(Math.max(1, depth)), tokens + 1)
     const steps = times.length - 1
     return {

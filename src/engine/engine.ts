@@ -15,6 +15,7 @@ import type { Model } from "../model/llama.js"
 import type { PageStore } from "../ops/ops.js"
 import type { Tokenizer } from "../tokenizer/index.js"
 import { Answer, Task } from "./answer.js"
+import { checkAdapter, checkTokens } from "./check-request.js"
 import { compute, wanted } from "./compute.js"
 import { Embedding } from "./embedding.js"
 import { Constraints } from "./constrain.js"
@@ -96,16 +97,17 @@ export class Engine {
   /** Starts a task; its pieces, its end and its errors are emitted under this id. */
   generate(id: number, request: GenerateRequest): void {
     this.#accept(id, () => {
-      const { contextLength, tokenizer, model, pages } = this.#parts
+      const { contextLength, tokenizer, model, pages, adapters } = this.#parts
+      const { vocabularySize } = model.config
       const { prompt, slide, maxTokens, n, sampling } = request
-      this.#checkTokens(prompt, "the prompt")
-      this.#checkAdapter(request.adapter)
+      checkTokens(prompt, vocabularySize, "the prompt")
+      checkAdapter(request.adapter, adapters)
       if (slide && contextLength < 2 * pages.layout.pageTokens) {
         throw new UnsupportedError(`a context of ${contextLength} tokens is too short to slide`)
       }
       if (!slide && prompt.length >= contextLength)
         throw new ContextOverflowError(prompt.length, contextLength)
-      const unknown = sampling.logitBias.find(([token]) => token >= model.config.vocabularySize)
+      const unknown = sampling.logitBias.find(([token]) => token >= vocabularySize)
       if (unknown)
         throw new InvalidOptionError(`logitBias names token ${unknown[0]}, which the model does not have`)
       const constraint = request.constraint && this.#constraints.of(request.constraint)
@@ -122,9 +124,9 @@ export class Engine {
   /** Computes the logits [ids.length, V] of a text; they are emitted in rows under this id. */
   score(id: number, ids: Int32Array, firstPosition: number, adapter?: string): void {
     this.#accept(id, () => {
-      const { contextLength } = this.#parts
-      this.#checkTokens(ids, "the text")
-      this.#checkAdapter(adapter)
+      const { contextLength, model, adapters } = this.#parts
+      checkTokens(ids, model.config.vocabularySize, "the text")
+      checkAdapter(adapter, adapters)
       if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
       const scoring = new Scoring(id, this.#orders++, ids, firstPosition, adapter)
       this.#scorings.set(id, scoring)
@@ -135,9 +137,9 @@ export class Engine {
   /** Computes the vector [D] of a text; it is emitted as the one row of this id. */
   embed(id: number, ids: Int32Array, adapter?: string): void {
     this.#accept(id, () => {
-      const { contextLength, model } = this.#parts
-      this.#checkTokens(ids, "the text")
-      this.#checkAdapter(adapter)
+      const { contextLength, model, adapters } = this.#parts
+      checkTokens(ids, model.config.vocabularySize, "the text")
+      checkAdapter(adapter, adapters)
       if (ids.length > contextLength) throw new ContextOverflowError(ids.length, contextLength)
       const embedding = new Embedding(id, this.#orders++, ids, adapter, model.config.width)
       this.#scorings.set(id, embedding)
@@ -199,28 +201,6 @@ export class Engine {
       this.#event.failed.push([id, toErrorData(error)])
     }
     this.#wake()
-  }
-
-  #checkTokens(ids: Int32Array, what: string): void {
-    const { vocabularySize } = this.#parts.model.config
-    if (ids.length === 0)
-      throw new InvalidOptionError(`${what} has no tokens: the model needs at least one to go on from`)
-    const wrong = ids.find((id) => id < 0 || id >= vocabularySize)
-    if (wrong !== undefined) {
-      throw new InvalidOptionError(
-        `${what} has token ${wrong}, but the model knows tokens 0 to ${vocabularySize - 1}`,
-      )
-    }
-  }
-
-  #checkAdapter(name: string | undefined): void {
-    const { adapters } = this.#parts
-    if (name === undefined || adapters?.has(name)) return
-    const known = [...(adapters?.keys() ?? [])].map((one) => JSON.stringify(one)).join(", ")
-    throw new InvalidOptionError(
-      `no adapter ${JSON.stringify(name.slice(0, 200))} was loaded with the model` +
-        (known ? `, only ${known}` : ": name it in `adapters` when loading"),
-    )
   }
 
   #wake(): void {

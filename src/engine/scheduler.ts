@@ -102,8 +102,8 @@ export class Scheduler {
       .slice(0, this.#limits.sequences)
     for (const sequence of decoding) this.#take(sequence, 1, chunks)
     this.#addGuesses(chunks)
-    const taken = chunks.reduce((sum, chunk) => sum + rowsOf(chunk), 0)
-    let left = taken === 0 ? readingRows : Math.max(leastPrefill, rows - taken)
+    const decoded = chunks.reduce((sum, chunk) => sum + rowsOf(chunk), 0)
+    let left = decoded === 0 ? readingRows : Math.max(leastPrefill, rows - decoded)
     let scored = this.#limits.scoredRows
     for (const sequence of this.#running.slice()) {
       if (left <= 0) break
@@ -112,9 +112,9 @@ export class Scheduler {
       if (remaining === 1 && !sequence.wantsAll) continue
       const count = Math.min(remaining, left, isScored(sequence) ? scored : left)
       if (count <= 0) continue
-      const more = this.#take(sequence, count, chunks)
-      left -= more
-      if (isScored(sequence)) scored -= more
+      const taken = this.#take(sequence, count, chunks)
+      left -= taken
+      if (isScored(sequence)) scored -= taken
     }
     for (const { sequence } of chunks) sequence.place.step = this.#step
     return chunks

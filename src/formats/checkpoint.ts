@@ -267,7 +267,7 @@ const openers: Readonly<Record<TensorFile["format"], Opener>> = {
     const { metadata } = tensors
     const template = metadata.get("tokenizer.chat_template")
     return checkpoint(path, tensors, {
-      generationConfig: recommendedSampling(metadata),
+      generationConfig: ggufGenerationConfig(metadata),
       tokenizer: metadata.has("tokenizer.ggml.tokens") ? { kind: "gguf", metadata } : undefined,
       chatTemplate: typeof template === "string" ? template : undefined,
       dropTokenizer: () => tensors.dropMetadata(vocabularyKeys),
@@ -320,7 +320,7 @@ function checkpoint(
 }
 
 /** What GGUF metadata says of sampling, in the words of generation_config.json. */
-function recommendedSampling(metadata: ReadonlyMap<string, unknown>): object | undefined {
+function ggufGenerationConfig(metadata: ReadonlyMap<string, unknown>): object | undefined {
   const names = { temperature: "general.sampling.temp", top_p: "general.sampling.top_p" }
   const found = Object.entries(names).flatMap(([name, key]) => {
     const value = metadata.get(key)
